@@ -1,0 +1,34 @@
+/* prune.h - pruning methods: each makes a sparse model, with the training that it needs. */
+#ifndef LETHE_PRUNE_H
+#define LETHE_PRUNE_H
+
+#include <lethe/train.h>
+
+typedef enum lethe_rewind { LETHE_REWIND_NONE, LETHE_REWIND_INIT, LETHE_REWIND_EPOCH } lethe_rewind;
+
+typedef struct lethe_prune_options {
+    double sparsity;       /* share of the prunable weights to remove, [0, 1) */
+    const char *rewind;    /* "none", "init" or "epoch=K" */
+    lethe_fit_options fit; /* fit.epochs 0: prune the given model and stop */
+} lethe_prune_options;
+
+LETHE_API extern const lethe_option lethe_prune_option_table[]; /* sparsity, rewind; fit has its own table */
+
+typedef struct lethe_prune_method {
+    const char *name, *title, *source, *summary;
+    /* `trainer` lends the model and trains it; `samples` is the whole training part. */
+    lethe_status (*run)(lethe_trainer *trainer, lethe_samples samples, const lethe_prune_options *options);
+} lethe_prune_method;
+
+/* Known methods, ended by NULL; and one by name, LETHE_USAGE listing the known ones. */
+LETHE_API const lethe_prune_method *const *lethe_prune_methods(void);
+LETHE_API lethe_status lethe_prune_find(const char *name, const lethe_prune_method **out);
+
+LETHE_API lethe_status lethe_rewind_parse(const char *text, lethe_rewind *kind, int *epoch);
+
+/* Removes the k = round(sparsity * prunable weights) (ties to even) weights of smallest score, over all
+ * prunable tensors together; equal scores: the earlier weight first. scores: [parameter_count], read at
+ * prunable weights only. Weights that an earlier mask removed count as removed. */
+LETHE_API lethe_status lethe_mask_lowest(lethe_model *model, const float *scores, double sparsity);
+
+#endif

@@ -1,0 +1,16 @@
+/* suggest.h - "did you mean": words near a mistyped one. */
+#ifndef LETHE_BASE_SUGGEST_H
+#define LETHE_BASE_SUGGEST_H
+
+#include <lethe/status.h>
+#include <stddef.h>
+
+/* The candidates near `word` as "a, b or c" in `text`; empty when none is near. For did-you-mean sentences.
+ */
+void lethe__suggest(const char *word, const char *const *candidates, size_t n, char *text, size_t size);
+
+/* Records that `word` is no known `kind` ("option", "method"), with the near candidates or, if there are
+ * none, all of them. Returns LETHE_USAGE. */
+lethe_status lethe__fail_unknown(const char *kind, const char *word, const char *const *candidates, size_t n);
+
+#endif

@@ -1,0 +1,144 @@
+/* executor.c - runs plans. Plans share one arena, as large as the largest plan needs; it grows when a plan
+ * for a larger batch is made, and every plan is then bound again. One executor runs one batch at a time. */
+#include "engine/executor.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "engine/plan.h"
+#include <omp.h>
+#include <stdio.h>
+
+/* A full and a last, smaller batch, with and without gradients: one more leaves room for a caller's odd size.
+ */
+enum { MAX_PLANS = 5 };
+
+struct lethe__executor {
+    lethe__plan_request request; /* n and with_gradients vary from plan to plan */
+    lethe__plan *plans[MAX_PLANS];
+    int n_plans, oldest;
+    uint8_t *arena;
+    size_t arena_bytes;
+    lethe__plan *forward_plan; /* of the last forward that a backward may follow; NULL: none */
+    lethe__mode forward_mode;
+};
+
+lethe_status lethe__executor_create(const lethe__graph *graph, lethe__weights *weights,
+                                    lethe_precision precision, lethe_backend backend, int threads,
+                                    lethe__executor **out) {
+    lethe__executor *executor;
+    LETHE_TRY(lethe__allocate(1, sizeof *executor, &executor));
+    executor->request = (lethe__plan_request){
+        .graph = graph, .weights = weights, .precision = precision, .backend = backend, .threads = threads};
+    *out = executor;
+    return LETHE_OK;
+}
+
+void lethe__executor_destroy(lethe__executor **executor) {
+    if (*executor == NULL)
+        return;
+    for (int i = 0; i < (*executor)->n_plans; i++)
+        lethe__plan_destroy(&(*executor)->plans[i]);
+    lethe__free((*executor)->arena);
+    lethe__free(*executor);
+    *executor = NULL;
+}
+
+size_t lethe__executor_bytes(const lethe__executor *executor) {
+    return executor->arena_bytes;
+}
+
+/* Makes the arena large enough for `plan` and binds every plan to it. */
+static lethe_status provide_arena(lethe__executor *executor, lethe__plan *plan) {
+    if (plan->arena_bytes > executor->arena_bytes) {
+        lethe__free(executor->arena);
+        executor->arena = NULL;
+        executor->arena_bytes = 0;
+        LETHE_TRY(lethe__allocate(plan->arena_bytes, 1, &executor->arena));
+        executor->arena_bytes = plan->arena_bytes;
+        for (int i = 0; i < executor->n_plans; i++)
+            lethe__plan_bind(executor->plans[i], executor->arena);
+    }
+    lethe__plan_bind(plan, executor->arena);
+    return LETHE_OK;
+}
+
+static lethe_status get_plan(lethe__executor *executor, int n, bool with_gradients, lethe__plan **out) {
+    for (int i = 0; i < executor->n_plans; i++) {
+        const lethe__plan_request *request = &executor->plans[i]->request;
+        if (request->n == n && request->with_gradients == with_gradients) {
+            *out = executor->plans[i];
+            return executor->arena != NULL ? LETHE_OK : provide_arena(executor, *out);
+        }
+    }
+    lethe__plan_request request = executor->request;
+    request.n = n;
+    request.with_gradients = with_gradients;
+    lethe__plan *plan;
+    LETHE_TRY(lethe__plan_create(&request, &plan));
+    lethe_status status = provide_arena(executor, plan);
+    if (status != LETHE_OK) {
+        lethe__plan_destroy(&plan);
+        return status;
+    }
+    int at = executor->n_plans;
+    if (at < MAX_PLANS) {
+        executor->n_plans++;
+    } else {
+        at = executor->oldest;
+        executor->oldest = (at + 1) % MAX_PLANS;
+        lethe__plan_destroy(&executor->plans[at]);
+    }
+    executor->plans[at] = plan;
+    *out = plan;
+    return LETHE_OK;
+}
+
+lethe_status lethe__executor_forward(lethe__executor *executor, lethe__mode mode, const uint8_t *images,
+                                     int n, const float **logits) {
+    lethe__plan *plan;
+    executor->forward_plan = NULL;
+    omp_set_num_threads(executor->request.threads);
+    LETHE_TRY(get_plan(executor, n, mode != LETHE__MODE_PREDICT, &plan));
+    plan->operations[0].src.data = (void *)images; /* read only: no operation writes to its src */
+    for (size_t i = 0; i < plan->n_operations; i++)
+        LETHE_TRY(plan->operations[i].implementation->forward(&plan->operations[i], mode));
+    if (mode != LETHE__MODE_PREDICT) {
+        executor->forward_plan = plan;
+        executor->forward_mode = mode;
+    }
+    *logits = plan->operations[plan->n_operations - 1].dst.data;
+    return LETHE_OK;
+}
+
+lethe_status lethe__executor_backward(lethe__executor *executor, const float *diff_logits) {
+    lethe__plan *plan = executor->forward_plan;
+    if (plan == NULL)
+        LETHE_FAIL(LETHE_FAILED, "a backward pass needs a forward pass with gradients before it");
+    plan->operations[plan->n_operations - 1].diff_dst = diff_logits;
+    for (size_t i = plan->n_operations; i-- > 0;) {
+        lethe__operation *operation = &plan->operations[i];
+        if (operation->node->kind != LETHE__NORMALISE)
+            LETHE_TRY(operation->implementation->backward(operation, executor->forward_mode));
+    }
+    return LETHE_OK;
+}
+
+lethe_status lethe__executor_describe(lethe__executor *executor, lethe__mode mode, int n,
+                                      void (*write)(void *user, const char *line), void *user) {
+    static const char *const kinds[LETHE__OP_KINDS] = {"normalise",   "convolution",  "batchnorm", "max pool",
+                                                       "global pool", "pad shortcut", "linear"};
+    lethe__plan *plan;
+    LETHE_TRY(get_plan(executor, n, mode != LETHE__MODE_PREDICT, &plan));
+    for (size_t i = 0; i < plan->n_operations; i++) {
+        const lethe__operation *operation = &plan->operations[i];
+        const lethe__implementation *implementation = operation->implementation;
+        const lethe__node *node = operation->node;
+        char line[256];
+        snprintf(line, sizeof line, "%-12s %4dx%dx%-4d %-28s %-8s %s", kinds[node->kind], operation->dst.h,
+                 operation->dst.w, operation->dst.c,
+                 node->weight >= 0 ? operation->graph->parameters[node->weight].name : "",
+                 implementation->name,
+                 implementation->describe != NULL ? implementation->describe(operation) : "");
+        write(user, line);
+    }
+    return LETHE_OK;
+}

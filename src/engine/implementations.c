@@ -1,0 +1,22 @@
+/* implementations.c - which implementations each kind of operation has, best first.
+ *
+ * The plan takes the first that supports an operation on this machine; the reference supports everything and
+ * stands last. A new implementation is one record, declared in implementations.h and named here;
+ * test_engine_operations then compares it with the reference. */
+#include "engine/implementations.h"
+
+enum { MAX_IMPLEMENTATIONS = 3 };
+
+static const lethe__implementation *const lists[LETHE__OP_KINDS][MAX_IMPLEMENTATIONS + 1] = {
+    [LETHE__NORMALISE] = {&lethe__native_normalise, &lethe__ref_normalise},
+    [LETHE__CONVOLUTION] = {&lethe__onednn_convolution, &lethe__ref_convolution},
+    [LETHE__BATCHNORM] = {&lethe__native_batchnorm, &lethe__ref_batchnorm},
+    [LETHE__MAX_POOL] = {&lethe__native_max_pool, &lethe__ref_max_pool},
+    [LETHE__GLOBAL_POOL] = {&lethe__native_global_pool, &lethe__ref_global_pool},
+    [LETHE__PAD_SHORTCUT] = {&lethe__native_pad_shortcut, &lethe__ref_pad_shortcut},
+    [LETHE__LINEAR] = {&lethe__onednn_linear, &lethe__ref_linear},
+};
+
+const lethe__implementation *const *lethe__implementations(lethe__op_kind kind) {
+    return lists[kind];
+}

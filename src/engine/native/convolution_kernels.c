@@ -1,0 +1,142 @@
+/* convolution_kernels.c - register tiles of the f32 convolution, compiled once for each instruction set.
+ *
+ *            2 vectors of output channels              Forward and backward-data: PIXELS x 2 accumulators.
+ * Each k of
+ *          +-----------+-----------+                   a run loads 2 weight vectors (shared by all pixels)
+ * and one pixel 0 |  acc 0,0  |  acc 0,1  |  += src[0][k] * w scalar a pixel (broadcast): 2 * PIXELS
+ * multiply-adds for pixel 1 |  acc 1,0  |  acc 1,1  |  += src[1][k] * w 2 + PIXELS loads. AVX2: 6 pixels, 12
+ * accumulators of 16
+ *   ...    |           |           |                   registers; AVX-512: 12 pixels, 24 of 32.
+ *          +-----------+-----------+
+ *
+ * The weight gradient is the same tile with PIXELS neighbouring k as rows and the sum running over pixels:
+ * one vector pair of diff_dst is loaded a pixel, and PIXELS neighbouring values of src are broadcast.
+ * Accumulators stay in registers for all pixels of a task, and are added to diff_weights at its end.
+ *
+ * Two multiply-adds a cycle need 4-cycle latency * 2 = 8 independent sums: both shapes have more. The code is
+ * plain C with the compilers' vector extension, so that one text serves every instruction set. */
+#include "engine/native/convolution_kernels.h"
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { LANES = 16, PIXELS = 12 };
+#elif defined(__AVX2__)
+enum { LANES = 8, PIXELS = 6 };
+#else
+enum { LANES = 4, PIXELS = 6 };
+#endif
+
+typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
+typedef float unaligned_vector
+    __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+static inline vector load(const float *from) {
+    return *(const unaligned_vector *)from;
+}
+
+static inline void store(float *to, vector value) {
+    *(unaligned_vector *)to = value;
+}
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Offsets behind the last pixel repeat it: the surplus rows of the last tile recompute that pixel. */
+INLINE void forward_tile(const lethe__tile_task *task, const int *src_offsets, const int *dst_offsets,
+                         const int vectors) {
+    vector sums[PIXELS][2];
+    for (int j = 0; j < PIXELS; j++)
+        for (int v = 0; v < vectors; v++)
+            sums[j][v] = (vector){0};
+    const float *weights = task->weights;
+    for (size_t row = 0; row < task->n_rows; row++) {
+        const float *pixels[PIXELS];
+        for (int j = 0; j < PIXELS; j++)
+            pixels[j] = task->src + src_offsets[j] + row * task->row_pitch;
+        for (size_t k = 0; k < task->run; k++) {
+            vector w[2];
+            for (int v = 0; v < vectors; v++)
+                w[v] = load(weights + v * LANES);
+            weights += vectors * LANES;
+            for (int j = 0; j < PIXELS; j++)
+                for (int v = 0; v < vectors; v++)
+                    sums[j][v] += w[v] * pixels[j][k];
+        }
+    }
+    for (int j = 0; j < PIXELS; j++)
+        for (int v = 0; v < vectors; v++)
+            store(task->dst + dst_offsets[j] + v * LANES, sums[j][v]);
+}
+
+INLINE void forward_tiles(const lethe__tile_task *task, const int vectors) {
+    size_t first = 0;
+    for (; first + PIXELS <= task->n_pixels; first += PIXELS)
+        forward_tile(task, task->src_offsets + first, task->dst_offsets + first, vectors);
+    if (first == task->n_pixels)
+        return;
+    int src_offsets[PIXELS], dst_offsets[PIXELS];
+    for (size_t j = 0; j < PIXELS; j++) {
+        size_t pixel = first + j < task->n_pixels ? first + j : task->n_pixels - 1;
+        src_offsets[j] = task->src_offsets[pixel];
+        dst_offsets[j] = task->dst_offsets[pixel];
+    }
+    forward_tile(task, src_offsets, dst_offsets, vectors);
+}
+
+static void tiles(const lethe__tile_task *task) {
+    if (task->vectors == 2)
+        forward_tiles(task, 2);
+    else
+        forward_tiles(task, 1);
+}
+
+/* Rows first .. first + count - 1 of diff_weights. */
+INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const int count,
+                          const int vectors) {
+    vector sums[PIXELS][2];
+    for (int j = 0; j < count; j++)
+        for (int v = 0; v < vectors; v++)
+            sums[j][v] = (vector){0};
+    for (size_t i = 0; i < task->images; i++) {
+        const float *diff_dst = task->diff_dst + i * task->dst_image;
+        for (size_t y = 0; y < task->height; y++) {
+            const float *src = task->src + i * task->src_image + y * task->src_row + first;
+            for (size_t x = 0; x < task->width; x++) {
+                vector d[2];
+                for (int v = 0; v < vectors; v++)
+                    d[v] = load(diff_dst + v * LANES);
+                for (int j = 0; j < count; j++)
+                    for (int v = 0; v < vectors; v++)
+                        sums[j][v] += d[v] * src[j];
+                src += task->src_step;
+                diff_dst += vectors * LANES;
+            }
+        }
+    }
+    for (int j = 0; j < count; j++)
+        for (int v = 0; v < vectors; v++) {
+            float *to = task->diff_weights + (first + (size_t)j) * (size_t)vectors * LANES + v * LANES;
+            store(to, load(to) + sums[j][v]);
+        }
+}
+
+INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors) {
+    size_t first = 0;
+    for (; first + PIXELS <= task->run; first += PIXELS)
+        gradient_tile(task, first, PIXELS, vectors);
+    for (; first + 4 <= task->run; first += 4)
+        gradient_tile(task, first, 4, vectors);
+    for (; first < task->run; first++)
+        gradient_tile(task, first, 1, vectors);
+}
+
+static void gradient(const lethe__gradient_task *task) {
+    if (task->vectors == 2)
+        gradient_rows(task, 2);
+    else
+        gradient_rows(task, 1);
+}
+
+#define TABLE_NAME_(isa) lethe__convolution_kernels_##isa
+#define TABLE_NAME(isa) TABLE_NAME_(isa)
+const lethe__convolution_kernels TABLE_NAME(LETHE__ISA) = {
+    .lanes = LANES, .pixels = PIXELS, .tiles = tiles, .gradient = gradient};

@@ -1,0 +1,45 @@
+/* convolution_kernels.h - the two register tiles of the f32 convolution, made for each instruction set.
+ *
+ * `lanes` floats fill a vector, `pixels` output pixels stand beside each other in a tile, and a block is 2
+ * vectors of output channels (1 in the last block when their number of vectors is odd). */
+#ifndef LETHE_ENGINE_NATIVE_CONVOLUTION_KERNELS_H
+#define LETHE_ENGINE_NATIVE_CONVOLUTION_KERNELS_H
+
+#include <stddef.h>
+
+enum { LETHE__MAX_TILE_PIXELS = 12 };
+
+/* One tile of a forward or backward-data pass: for `pixels` output pixels, pixel j at dst + dst_offsets[j],
+ *     dst[j][o] = sum over rows r < n_rows and k < run of src[src_offsets[j] + r * row_pitch + k] *
+ * weights[r][k][o] with o over `vectors` * lanes channels. A run is all taps of a filter row times all input
+ * channels, which lie side by side in NHWC. */
+typedef struct lethe__tile_task {
+    const float *src, *weights;
+    float *dst;
+    const int *src_offsets, *dst_offsets; /* [n_pixels] */
+    size_t n_pixels;                      /* done in tiles of `pixels` */
+    size_t n_rows, row_pitch, run;
+    int vectors;
+} lethe__tile_task;
+
+/* The weight gradient of one filter row for one block of output channels:
+ *     diff_weights[k][o] += sum over i < images, y < height, x < width of
+ *                           src[i * src_image + y * src_row + x * src_step + k] * diff_dst[p++][o]     for k
+ * < run, where diff_dst is packed: the pixels (i, y, x) in this order, image i beginning at i * dst_image. */
+typedef struct lethe__gradient_task {
+    const float *src, *diff_dst;
+    float *diff_weights; /* [run][vectors * lanes] */
+    size_t images, height, width, src_image, src_row, src_step, dst_image, run;
+    int vectors;
+} lethe__gradient_task;
+
+typedef struct lethe__convolution_kernels {
+    size_t lanes, pixels;
+    void (*tiles)(const lethe__tile_task *task);
+    void (*gradient)(const lethe__gradient_task *task);
+} lethe__convolution_kernels;
+
+extern const lethe__convolution_kernels lethe__convolution_kernels_baseline, lethe__convolution_kernels_avx2,
+    lethe__convolution_kernels_avx512;
+
+#endif

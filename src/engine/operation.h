@@ -1,0 +1,90 @@
+/* operation.h - one operation of a plan, and the interface that its implementations offer.
+ *
+ * The plan fills an lethe__operation with shapes and pointers into the arena and the flat vectors; an
+ * implementation reads and writes through them. Implementations of one kind stand in one list, best first;
+ * the plan takes the first whose `supports` says yes. `ref` supports everything and is the oracle of every
+ * test. */
+#ifndef LETHE_ENGINE_OPERATION_H
+#define LETHE_ENGINE_OPERATION_H
+
+#include "engine/executor.h"
+
+typedef enum lethe__dtype { LETHE__U8, LETHE__F32, LETHE__BF16 } lethe__dtype;
+
+static inline size_t lethe__dtype_bytes(lethe__dtype dtype) {
+    return dtype == LETHE__U8 ? 1 : dtype == LETHE__BF16 ? 2 : 4;
+}
+
+/* A batch of a tensor: NHWC, dense. */
+typedef struct lethe__view {
+    int n, h, w, c;
+    lethe__dtype dtype;
+    void *data;
+} lethe__view;
+
+typedef struct lethe__operation lethe__operation;
+
+typedef struct lethe__implementation {
+    const char *name; /* "ref", "native", "onednn" */
+    lethe__op_kind kind;
+    bool (*supports)(const lethe__operation *operation);
+    /* Optional: makes primitives into operation->state and sets workspace_bytes (kept from forward to
+     * backward) and scratch_bytes (valid within one call). Pointers are not set yet. */
+    lethe_status (*create)(lethe__operation *operation);
+    void (*destroy)(lethe__operation *operation);
+    lethe_status (*forward)(lethe__operation *operation, lethe__mode mode);
+    /* Writes diff_src (unless NULL), diff_residual (unless NULL) and the parameter gradients; overwrites,
+     * never adds. */
+    lethe_status (*backward)(lethe__operation *operation, lethe__mode mode);
+    /* Optional: a word about what was chosen ("jit:avx2"), lent. */
+    const char *(*describe)(const lethe__operation *operation);
+} lethe__implementation;
+
+struct lethe__operation {
+    const lethe__node *node;
+    const lethe__implementation *implementation;
+    const lethe__graph *graph;
+    lethe__weights *weights;
+    int threads;
+    bool with_gradients; /* a backward may follow */
+    bool wants_diff_src; /* in backward diff_src will not be NULL; known at create */
+
+    lethe__view src, residual, dst; /* residual.data NULL: none */
+    /* gradients have the dtype of their tensor; diff_dst_2 is a second part to be added to diff_dst while
+     * reading (its tensor has two readers), NULL mostly */
+    const void *diff_dst, *diff_dst_2;
+    void *diff_src, *diff_residual;
+
+    /* views into the flat vectors, NULL where the operation has none; f32 in PyTorch's layout */
+    const float *weight, *bias;
+    float *diff_weight, *diff_bias;
+    float *running_mean, *running_var;
+
+    void *workspace, *scratch;
+    size_t workspace_bytes, scratch_bytes;
+    void *state;
+    uint64_t packed_version; /* weights->version that packed weights in `state` were made from; 0: none yet */
+};
+
+/* All implementations of one kind, best first, ended by NULL. */
+const lethe__implementation *const *lethe__implementations(lethe__op_kind kind);
+
+/* bf16 <-> f32, round to nearest even; NaN stays NaN. */
+static inline float lethe__bf16_to_f32(uint16_t value) {
+    union {
+        uint32_t u;
+        float f;
+    } bits = {(uint32_t)value << 16};
+    return bits.f;
+}
+static inline uint16_t lethe__f32_to_bf16(float value) {
+    union {
+        float f;
+        uint32_t u;
+    } bits = {value};
+    if ((bits.u & 0x7fffffffu) > 0x7f800000u)
+        return (uint16_t)((bits.u >> 16) | 0x40);
+    return (uint16_t)((bits.u + 0x7fffu + ((bits.u >> 16) & 1)) >> 16);
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* evaluate.c - every metric of a model from one forward pass over retain, forget, validation and test.
+ *
+ *   UA = 100 - accuracy on forget     RA, VA, TA = accuracy on retain, validation, test
+ *   loss = mean of -log softmax(logits)_y; MIA: see metric_mia.c
+ *
+ * When the whole of one class is forgotten, the test set is used without that class, for TA as well as for the
+ * non-members of the membership predictors; this is also what the paper's code does.
+ * Memory: f32 [samples, classes], logits first, then probabilities in their place. */
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "evaluate/mia.h"
+#include "evaluate/predict.h"
+#include "models/model.h"
+#include <math.h>
+
+const lethe_option lethe_evaluate_option_table[] = {
+    {.name = "batch",
+     .type = LETHE_OPTION_SIZE,
+     .offset = offsetof(lethe_evaluate_options, batch),
+     .value = "256",
+     .minimum = 1,
+     .maximum = 65536,
+     .placeholder = "N",
+     .help = "samples to predict at a time"},
+    {.name = "mia",
+     .type = LETHE_OPTION_CHOICE,
+     .offset = offsetof(lethe_evaluate_options, mia),
+     .value = "svc",
+     .choices = "svc|threshold|both",
+     .help = "membership predictor: the paper's support vector classifier, one threshold a class, or both"},
+    {.name = "mia-features",
+     .type = LETHE_OPTION_CHOICE,
+     .offset = offsetof(lethe_evaluate_options, all_features),
+     .value = "confidence",
+     .choices = "confidence|all",
+     .help = "what the membership predictor sees: the confidence, which is the paper's number, or each of the "
+             "five features in turn"},
+    {.name = "mia-samples",
+     .type = LETHE_OPTION_SIZE,
+     .offset = offsetof(lethe_evaluate_options, mia_samples),
+     .value = "0",
+     .placeholder = "N",
+     .help = "members and non-members that the membership predictor learns from, at most N each; 0 takes as "
+             "many as there are test samples"},
+    LETHE_OPTIONS_END,
+};
+
+enum { RETAIN, FORGET, VAL, TEST, PARTS };
+
+/* One part of the data, and what was found on it. */
+typedef struct part_result {
+    lethe__predictions predictions;
+    double loss, accuracy; /* NaN without samples */
+} part_result;
+
+typedef struct evaluation_run {
+    lethe_samples samples[PARTS];
+    part_result parts[PARTS];
+    uint32_t *test_ids;  /* when a class is left out */
+    float *probabilities; /* [samples, classes] */
+    int32_t *labels;     /* [samples] */
+} evaluation_run;
+
+/* The test samples that are not of `class`. */
+static lethe_status leave_class_out(int class, evaluation_run *run) {
+    lethe_samples *test = &run->samples[TEST];
+    size_t n = 0;
+    LETHE_TRY(lethe__allocate(test->n, sizeof *run->test_ids, &run->test_ids));
+    for (size_t i = 0; i < test->n; i++)
+        if (test->labels[test->ids[i]] != class)
+            run->test_ids[n++] = test->ids[i];
+    test->ids = run->test_ids;
+    test->n = n;
+    return LETHE_OK;
+}
+
+static lethe_status choose_samples(const lethe_dataset *dataset, const lethe_split *split,
+                                   evaluation_run *run) {
+    static const lethe_part parts[PARTS] = {LETHE_PART_RETAIN, LETHE_PART_FORGET, LETHE_PART_VAL,
+                                            LETHE_PART_TEST};
+    for (int i = 0; i < PARTS; i++)
+        run->samples[i] = lethe_split_samples(split, dataset, parts[i]);
+    int class = lethe_split_get_forget_class(split);
+    return class >= 0 ? leave_class_out(class, run) : LETHE_OK;
+}
+
+static lethe_status predict_parts(lethe_model *model, const lethe_evaluate_options *options,
+                                  const lethe_runtime *runtime, evaluation_run *run) {
+    size_t n = 0, classes = (size_t)model->info.classes;
+    for (int i = 0; i < PARTS; i++)
+        n += run->samples[i].n;
+    LETHE_TRY(lethe__allocate(n, classes * sizeof *run->probabilities, &run->probabilities));
+    LETHE_TRY(lethe__allocate(n, sizeof *run->labels, &run->labels));
+    LETHE_TRY(lethe__predict(model, run->samples, PARTS, options->batch, runtime, run->probabilities));
+    n = 0;
+    for (int i = 0; i < PARTS; i++) {
+        const lethe_samples *samples = &run->samples[i];
+        run->parts[i].predictions = (lethe__predictions){.probabilities = run->probabilities + n * classes,
+                                                         .labels = run->labels + n,
+                                                         .n = samples->n,
+                                                         .classes = classes};
+        for (size_t k = 0; k < samples->n; k++)
+            run->labels[n++] = samples->labels[samples->ids[k]];
+    }
+    return LETHE_OK;
+}
+
+/* A wrecked model has no metrics: its comparisons with NaN would pass for wrong answers. */
+static lethe_status check_finite(const lethe_samples *samples, const float *logits, size_t classes) {
+    for (size_t i = 0; i < samples->n * classes; i++)
+        if (!isfinite(logits[i]))
+            LETHE_FAIL(LETHE_DIVERGED,
+                       "the model answers %g for class %zu of sample %u, so nothing can be measured; the step "
+                       "that made it diverged, repeat it with a smaller learning rate",
+                       (double)logits[i], i % classes, (unsigned)samples->ids[i / classes]);
+    return LETHE_OK;
+}
+
+static void softmax(float *row, size_t classes) {
+    double largest = row[0], sum = 0;
+    for (size_t i = 1; i < classes; i++)
+        largest = fmax(largest, row[i]);
+    for (size_t i = 0; i < classes; i++)
+        sum += exp(row[i] - largest);
+    for (size_t i = 0; i < classes; i++)
+        row[i] = (float)(exp(row[i] - largest) / sum);
+}
+
+/* Loss and accuracy of a part; turns its logits into probabilities. */
+static lethe_status score_part(const lethe_samples *samples, float *logits, part_result *part) {
+    size_t n = samples->n, classes = part->predictions.classes, n_correct = 0;
+    double loss_sum = 0;
+    LETHE_TRY(check_finite(samples, logits, classes));
+    lethe__cross_entropy(logits, part->predictions.labels, (int)n, (int)classes, 1, NULL, NULL, &loss_sum,
+                         &n_correct);
+    for (size_t i = 0; i < n; i++)
+        softmax(logits + i * classes, classes);
+    part->loss = n > 0 ? loss_sum / (double)n : NAN;
+    part->accuracy = n > 0 ? 100.0 * (double)n_correct / (double)n : NAN;
+    return LETHE_OK;
+}
