@@ -3,7 +3,7 @@
 # Shelves derive their registry from file names: src/ROOM/PREFIX_NAME.c exports `lethe__PREFIX_NAME`, a constant record
 # (RECORD), or `lethe__PREFIXs_NAME`, an array ended by an empty record (ARRAY). This writes a source file that defines
 # FUNCTION, which returns all of them ended by NULL, and appends it to SOURCES.
-function(lethe_registry sources)
+function(lethe_registry list)
   cmake_parse_arguments(ARG "" "ROOM;PREFIX;RECORD;ARRAY;HEADER;FUNCTION" "" ${ARGN})
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${ARG_ROOM}/${ARG_PREFIX}_*.c)
   list(SORT files)
@@ -37,5 +37,5 @@ const ${type} *const *${ARG_FUNCTION}(void) {
     return entries;
 }
 ")
-  set(${sources} ${${sources}} ${path} PARENT_SCOPE)
+  set(${list} ${${list}} ${path} PARENT_SCOPE)
 endfunction()

@@ -24,7 +24,7 @@ static void test_allocate_too_much(void **state) {
     int *untouched = (int *)state;
     assert_fails(lethe__allocate(SIZE_MAX / 2, 4, &untouched), LETHE_MEMORY, "4 bytes");
     assert_fails(lethe__allocate(SIZE_MAX, 1, &untouched), LETHE_MEMORY, "out of memory");
-    assert_fails(lethe__allocate(SIZE_MAX / 4, 1, &untouched), LETHE_MEMORY, "out of memory");
+    assert_fails(lethe__allocate(SIZE_MAX / 2, 1, &untouched), LETHE_MEMORY, "out of memory");
     assert_ptr_equal(untouched, state);
 }
 

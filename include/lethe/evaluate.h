@@ -51,8 +51,8 @@ LETHE_API lethe_status lethe_evaluate(lethe_model *model, const lethe_dataset *d
                                       const lethe_split *split, const lethe_evaluate_options *options,
                                       const lethe_runtime *runtime, lethe_evaluation *out);
 
-/* Absolute gaps of `model` to `reference` in percentage points, and their mean; MIA-Efficacy is the C-SVC's on
- * confidence. NaN where either side was not measured, and so is then the mean. */
+/* Absolute gaps of `model` to `reference` in percentage points, and their mean; MIA-Efficacy is the C-SVC's
+ * on confidence. NaN where either side was not measured, and so is then the mean. */
 typedef struct lethe_gaps {
     double ua, mia_efficacy, ra, ta, disparity_average;
 } lethe_gaps;

@@ -34,19 +34,30 @@ typedef struct lethe_fit_options {
 /* The rows that every table of a training has, over a lethe_fit_options that lies `base` bytes inside the
  * options structure; the three texts are the defaults in which trainings differ. gamma, gamma_schedule and
  * ascend have no row here: a method that wants them sets them or adds rows of its own. */
-#define LETHE_FIT_FIELD(base, field) ((base) + offsetof(lethe_fit_options, field))
-#define LETHE_FIT_ROWS(base, default_epochs, default_lr, default_lr_schedule) \
-    {"epochs", LETHE_OPTION_INT, LETHE_FIT_FIELD(base, epochs), default_epochs, 0, 1e6, NULL, "N", "passes over the samples; 0 trains nothing", false}, \
-    {"batch", LETHE_OPTION_SIZE, LETHE_FIT_FIELD(base, batch), "128", 1, 65536, NULL, "N", "samples in a step", false}, \
-    {"lr", LETHE_OPTION_DOUBLE, LETHE_FIT_FIELD(base, lr), default_lr, 0, 1e38, NULL, "RATE", "learning rate that the schedule starts from", false}, \
-    {"momentum", LETHE_OPTION_DOUBLE, LETHE_FIT_FIELD(base, momentum), "0.9", 0, 1, NULL, "M", "share of the velocity that a step keeps", false}, \
-    {"weight-decay", LETHE_OPTION_DOUBLE, LETHE_FIT_FIELD(base, weight_decay), "5e-4", 0, 1e38, NULL, "W", "coefficient of the squared penalty on all parameters", false}, \
-    {"lr-schedule", LETHE_OPTION_CHOICE, LETHE_FIT_FIELD(base, lr_schedule), default_lr_schedule, 0, 0, "constant|multistep|cosine", NULL, "how the learning rate changes from epoch to epoch", false}, \
-    {"milestones", LETHE_OPTION_STRING, LETHE_FIT_FIELD(base, milestones), "0.5,0.75", 0, 0, NULL, "LIST", "multistep: where the rate changes, as fractions of the epochs or as epochs", false}, \
-    {"lr-factor", LETHE_OPTION_DOUBLE, LETHE_FIT_FIELD(base, lr_factor), "0.1", 0, 1, NULL, "F", "multistep: what the rate is multiplied by at each milestone", false}, \
-    {"warmup", LETHE_OPTION_INT, LETHE_FIT_FIELD(base, warmup), "0", 0, 1e6, NULL, "N", "epochs in which the rate grows linearly before the schedule begins", false}, \
-    {"augment", LETHE_OPTION_CHOICE, LETHE_FIT_FIELD(base, augment), "standard", 0, 0, "none|standard", NULL, "standard crops the padded image at random and flips it", false}, \
-    {"shuffle", LETHE_OPTION_FLAG, LETHE_FIT_FIELD(base, shuffle), "on", 0, 0, NULL, NULL, "a new order of the samples each epoch; off is file order", false}
+#define LETHE_FIT_AT(base, field) ((base) + offsetof(lethe_fit_options, field))
+#define LETHE_FIT_ROWS(base, default_epochs, default_lr, default_schedule)                                   \
+    {"epochs", LETHE_OPTION_INT, LETHE_FIT_AT(base, epochs), default_epochs, 0, 1e6, NULL, "N",              \
+     "passes over the samples; 0 trains nothing", false},                                                    \
+    {"batch", LETHE_OPTION_SIZE, LETHE_FIT_AT(base, batch), "128", 1, 65536, NULL, "N",                      \
+     "samples in a step", false},                                                                            \
+    {"lr", LETHE_OPTION_DOUBLE, LETHE_FIT_AT(base, lr), default_lr, 0, 1e38, NULL, "RATE",                   \
+     "learning rate that the schedule starts from", false},                                                  \
+    {"momentum", LETHE_OPTION_DOUBLE, LETHE_FIT_AT(base, momentum), "0.9", 0, 1, NULL, "M",                  \
+     "share of the velocity that a step keeps", false},                                                      \
+    {"weight-decay", LETHE_OPTION_DOUBLE, LETHE_FIT_AT(base, weight_decay), "5e-4", 0, 1e38, NULL, "W",      \
+     "coefficient of the squared penalty on all parameters", false},                                         \
+    {"lr-schedule", LETHE_OPTION_CHOICE, LETHE_FIT_AT(base, lr_schedule), default_schedule,                  \
+     0, 0, "constant|multistep|cosine", NULL, "how the learning rate changes from epoch to epoch", false},   \
+    {"milestones", LETHE_OPTION_STRING, LETHE_FIT_AT(base, milestones), "0.5,0.75", 0, 0, NULL, "LIST",      \
+     "multistep: where the rate changes, as fractions of the epochs or as epochs", false},                   \
+    {"lr-factor", LETHE_OPTION_DOUBLE, LETHE_FIT_AT(base, lr_factor), "0.1", 0, 1, NULL, "F",                \
+     "multistep: what the rate is multiplied by at each milestone", false},                                  \
+    {"warmup", LETHE_OPTION_INT, LETHE_FIT_AT(base, warmup), "0", 0, 1e6, NULL, "N",                         \
+     "epochs in which the rate grows linearly before the schedule begins", false},                           \
+    {"augment", LETHE_OPTION_CHOICE, LETHE_FIT_AT(base, augment), "standard", 0, 0, "none|standard", NULL,   \
+     "standard crops the padded image at random and flips it", false},                                       \
+    {"shuffle", LETHE_OPTION_FLAG, LETHE_FIT_AT(base, shuffle), "on", 0, 0, NULL, NULL,                      \
+     "a new order of the samples each epoch; off is file order", false}
 /* clang-format on */
 
 /* A training from scratch, over lethe_fit_options itself. */

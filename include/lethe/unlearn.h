@@ -19,9 +19,9 @@ typedef struct lethe_unlearn_method {
     const char *title;   /* "Fine-tuning" */
     const char *source;  /* where it was published */
     const char *summary; /* idea, formula and cost in a few sentences; shown by `lethe help unlearn NAME` */
-    const lethe_option *options; /* describes the structure that `run` receives */
-    size_t options_size;
-    unsigned needs; /* lethe_unlearn_needs, or-ed */
+    const lethe_option *options; /* describes the structure that `run` receives: zeroes, then the */
+    size_t options_size;         /* defaults of the table, then what the user gave */
+    unsigned needs;              /* lethe_unlearn_needs, or-ed */
     /* optional: LETHE_USAGE with a sentence when options contradict each other */
     lethe_status (*check)(const void *options);
     lethe_status (*run)(lethe_unlearning *unlearning, const void *options);
@@ -31,8 +31,8 @@ typedef struct lethe_unlearn_method {
 LETHE_API const lethe_unlearn_method *const *lethe_unlearn_methods(void);
 LETHE_API lethe_status lethe_unlearn_find(const char *name, const lethe_unlearn_method **out);
 
-/* Runs `method` on the trainer's model. `options` is the method's own structure, filled
- * (lethe_options_defaults). LETHE_INPUT: a set that the method needs is empty. */
+/* Checks `options` (the method's own structure) and the sets, and runs `method` on the trainer's model.
+ * LETHE_INPUT: a set that the method needs is empty. */
 LETHE_API lethe_status lethe_unlearn(const lethe_unlearn_method *method, const void *options,
                                      lethe_trainer *trainer, lethe_samples retain, lethe_samples forget);
 

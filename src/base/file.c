@@ -135,27 +135,26 @@ lethe_status lethe__file_read_gzip(const char *path, size_t limit, uint8_t **byt
 
 struct lethe__writer {
     FILE *stream;
-    char *path, *temporary;
-    size_t folder_length; /* of the part of `path` in front of the name, with its slash */
+    char *path, *folder, *temporary;
 };
 
 static void writer_destroy(lethe__writer **writer) {
     lethe__free((*writer)->path);
+    lethe__free((*writer)->folder);
     lethe__free((*writer)->temporary);
     lethe__free(*writer);
     *writer = NULL;
 }
 
 /* Creates the temporary file; the mode is the usual one, cut by the process's umask. */
-static lethe_status writer_create_temporary(lethe__writer *writer) {
+static lethe_status writer_create_temporary(lethe__writer *writer, const char *name) {
     static atomic_uint count;
-    const char *name = writer->path + writer->folder_length;
     int file;
     do {
         lethe__free(writer->temporary);
         writer->temporary = NULL;
-        LETHE_TRY(lethe__format_text(&writer->temporary, "%.*s.%s.%ld-%u", (int)writer->folder_length,
-                                     writer->path, name, (long)getpid(), atomic_fetch_add(&count, 1)));
+        LETHE_TRY(lethe__format_text(&writer->temporary, "%s/.%s.%ld-%u", writer->folder, name,
+                                     (long)getpid(), atomic_fetch_add(&count, 1)));
         file = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (file < 0 && errno == EEXIST);
     if (file < 0)
@@ -176,10 +175,15 @@ lethe_status lethe__writer_open(const char *path, lethe__writer **out) {
     lethe__writer *writer;
     LETHE_TRY(lethe__allocate(1, sizeof *writer, &writer));
     const char *slash = strrchr(path, '/');
-    writer->folder_length = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    size_t folder_length = slash != NULL ? (size_t)(slash - path) + 1 : 0;
     lethe_status status = lethe__copy_text(path, &writer->path);
     if (status == LETHE_OK)
-        status = writer_create_temporary(writer);
+        status = lethe__copy_text(folder_length > 0 ? path : ".", &writer->folder);
+    if (status == LETHE_OK) {
+        if (folder_length > 0)
+            writer->folder[folder_length] = 0;
+        status = writer_create_temporary(writer, path + folder_length);
+    }
     if (status != LETHE_OK) {
         writer_destroy(&writer);
         return status;
@@ -201,15 +205,11 @@ lethe_status lethe__writer_write(lethe__writer *writer, const void *bytes, size_
 /* Makes the new name survive a power cut. Some file systems cannot; the file itself is complete all the same.
  */
 static void sync_folder(const lethe__writer *writer) {
-    char *folder;
-    if (lethe__format_text(&folder, "%.*s", (int)writer->folder_length, writer->path) != LETHE_OK)
-        return;
-    int file = open(writer->folder_length > 0 ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int file = open(writer->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file >= 0) {
         fsync(file);
         close(file);
     }
-    lethe__free(folder);
 }
 
 lethe_status lethe__writer_commit(lethe__writer **writer) {

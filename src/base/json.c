@@ -1,9 +1,9 @@
 /* json.c - jansson with lethe's errors, allocator and number format.
  *
  * jansson's memory comes through our door from before main() on: values are also made by jansson's own
- * functions, and every one of them must be freed by the allocator that made it. jansson reports exhausted
- * memory as whatever it was doing at the time, often as a syntax error, so the allocator itself leaves a note
- * that tells the two apart.
+ * functions, and every one of them must be freed by the allocator that made it. When memory runs out jansson
+ * reports whatever it was doing, often a syntax error, or even goes on without the letter that it had no room
+ * for; so the allocator itself leaves a note, and a value read or written meanwhile counts as failed.
  *
  * Values are written by a walk of our own, because jansson 2.14 prints 0.1 as 0.10000000000000001; texts and
  * integers are left to jansson. */
@@ -37,8 +37,10 @@ lethe_status lethe__json_parse(const char *text, size_t n, const char *place, js
     json_error_t error;
     memory_ran_out = false;
     json_t *value = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
-    if (value == NULL && memory_ran_out)
+    if (memory_ran_out) {
+        json_decref(value);
         LETHE_FAIL(LETHE_MEMORY, "%s: out of memory for its JSON", place);
+    }
     if (value == NULL)
         LETHE_FAIL(LETHE_INPUT, "%s:%d: is not valid JSON: %s", place, error.line, error.text);
     *out = value;
@@ -114,11 +116,12 @@ static bool dump_value(const json_t *value, FILE *stream, int depth) {
 
 lethe_status lethe__json_dump(const json_t *value, FILE *stream) {
     memory_ran_out = false;
-    if (dump_value(value, stream, 0) && fputc('\n', stream) != EOF)
-        return LETHE_OK;
+    bool written = dump_value(value, stream, 0) && fputc('\n', stream) != EOF;
     if (memory_ran_out)
         LETHE_FAIL(LETHE_MEMORY, "out of memory for writing JSON");
-    LETHE_FAIL(LETHE_FAILED, "JSON cannot be written: %s", strerror(errno));
+    if (!written)
+        LETHE_FAIL(LETHE_FAILED, "JSON cannot be written: %s", strerror(errno));
+    return LETHE_OK;
 }
 
 lethe_status lethe__json_write(const char *path, const json_t *value) {
@@ -129,6 +132,17 @@ lethe_status lethe__json_write(const char *path, const json_t *value) {
         return lethe__writer_commit(&writer);
     lethe__writer_abandon(&writer);
     return lethe__fail_in(status, path);
+}
+
+lethe_status lethe__json_compact(const json_t *value, char **out) {
+    memory_ran_out = false;
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    if (text == NULL || memory_ran_out) { /* jansson overlooks failures to make room for a key */
+        lethe__free(text);
+        LETHE_FAIL(LETHE_MEMORY, "out of memory for writing JSON");
+    }
+    *out = text;
+    return LETHE_OK;
 }
 
 /* Looks `key` up and checks its type. */

@@ -22,13 +22,13 @@ static atomic_uint_fast64_t allocations;
 static atomic_uint_fast64_t fail_at;
 static atomic_int_fast64_t live_blocks;
 
-/* The size of n elements, rounded up to whole units of alignment and at least one; false when it overflows.
- */
+/* The size of n elements, rounded up to whole units of alignment and at least one; false when no object can
+ * be so large. */
 static bool padded_bytes(size_t n, size_t size, size_t *bytes) {
     size_t product;
-    if (__builtin_mul_overflow(n, size, &product) || __builtin_add_overflow(product, ALIGNMENT - 1, &product))
+    if (__builtin_mul_overflow(n, size, &product) || product > PTRDIFF_MAX - ALIGNMENT)
         return false;
-    product -= product % ALIGNMENT;
+    product = (product + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     *bytes = product > 0 ? product : ALIGNMENT;
     return true;
 }

@@ -4,7 +4,7 @@
  * of 15. printf and strtod obey the locale of the thread (a decimal comma in much of Europe), so both run
  * under the "C" locale, which is made once and kept. */
 #include "base/number.h"
-#include <errno.h>
+#include <ctype.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -35,6 +35,8 @@ void lethe__number_format(double value, char text[LETHE__NUMBER_TEXT]) {
 }
 
 bool lethe__number_parse(const char *text, double *out) {
+    if (isspace((unsigned char)text[0])) /* strtod would pass over it */
+        return false;
     locale_t before = enter_c_locale();
     char *end;
     double value = strtod(text, &end);

@@ -21,9 +21,9 @@ static void *field_of(const lethe_option *option, void *values) {
     return (char *)values + option->offset;
 }
 
-/* The word number `index` of "a|b|c", of *length bytes; NULL behind the last. */
+/* The word number `index` of "a|b|c", of *length bytes; NULL where there is none. */
 static const char *choice_word(const lethe_option *option, int index, size_t *length) {
-    const char *word = option->choices;
+    const char *word = index >= 0 ? option->choices : NULL;
     for (; index > 0 && word != NULL; index--) {
         word = strchr(word, '|');
         if (word != NULL)

@@ -49,7 +49,7 @@ float lethe__random_normal(lethe__random *random) {
 uint32_t lethe__random_below(lethe__random *random, uint32_t n) {
     uint64_t product = (uint64_t)lethe__random_u32(random) * n;
     if ((uint32_t)product < n) {
-        uint32_t biased = -n % n; /* 2^32 mod n low words come once too often */
+        uint32_t biased = (UINT32_MAX - n + 1) % n; /* 2^32 mod n low words come once too often */
         while ((uint32_t)product < biased)
             product = (uint64_t)lethe__random_u32(random) * n;
     }

@@ -274,9 +274,9 @@ static bool add_entry(json_t *header, const lethe__st_tensor *tensor, uint64_t b
     return json_object_set_new(header, tensor->name, entry) == 0;
 }
 
-/* The header as text, freed by lethe__free; NULL when out of memory. */
-static char *make_header(const lethe__st_tensor *tensors, size_t n_tensors,
-                         const lethe__st_metadata *metadata, size_t n_metadata) {
+/* The header as text, freed by lethe__free. */
+static lethe_status make_header(const lethe__st_tensor *tensors, size_t n_tensors,
+                                const lethe__st_metadata *metadata, size_t n_metadata, char **text) {
     json_t *header = json_object();
     uint64_t end = 0;
     bool done = header != NULL && (n_metadata == 0 || add_metadata(header, metadata, n_metadata));
@@ -284,9 +284,9 @@ static char *make_header(const lethe__st_tensor *tensors, size_t n_tensors,
         done = add_entry(header, &tensors[i], end);
         end += tensors[i].n_bytes;
     }
-    char *text = done ? json_dumps(header, JSON_COMPACT) : NULL;
+    lethe_status status = lethe__json_compact(done ? header : NULL, text);
     json_decref(header);
-    return text;
+    return status;
 }
 
 static lethe_status write_all(lethe__writer *writer, const char *header, const lethe__st_tensor *tensors,
@@ -320,10 +320,10 @@ lethe_status lethe__st_write(const char *path, const lethe__st_tensor *tensors, 
     if (n_tensors > 0)
         memcpy(sorted, tensors, n_tensors * sizeof *sorted);
     qsort(sorted, n_tensors, sizeof *sorted, compare_dtype_and_name);
-    char *header = make_header(sorted, n_tensors, metadata, n_metadata);
-    lethe_status status = header != NULL
-                              ? write_file(path, header, sorted, n_tensors)
-                              : lethe__fail(LETHE_MEMORY, "%s: out of memory for the header", path);
+    char *header = NULL;
+    lethe_status status = make_header(sorted, n_tensors, metadata, n_metadata, &header);
+    if (status == LETHE_OK)
+        status = write_file(path, header, sorted, n_tensors);
     lethe__free(header);
     lethe__free(sorted);
     return status;

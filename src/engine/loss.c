@@ -1,11 +1,11 @@
 /* loss.c - softmax cross-entropy, the loss of every training here: for a sample with logits z and label l,
  *
- *     loss = log sum over k of exp(z[k] - z_max) - (z[l] - z_max)        d loss / d z[k] = softmax[k] - [k =
- * l]
+ *     loss = log(sum over k of exp(z[k] - z_max)) - (z[l] - z_max)
+ *     d loss / d z[k] = softmax[k] - [k = l]
  *
  * The largest logit is taken off first, so that exp neither overflows nor loses the label's share; sums run
- * in double. A NaN or infinite logit gives a NaN loss, which is how divergence is noticed. Cost: classes
- * calls of exp a sample. */
+ * in double. A logit that is NaN or plus infinity gives a NaN loss, which is how divergence is noticed.
+ * Cost: two calls of exp for each logit. */
 #include "engine/executor.h"
 #include <math.h>
 

@@ -3,9 +3,9 @@
  *   UA = 100 - accuracy on forget     RA, VA, TA = accuracy on retain, validation, test
  *   loss = mean of -log softmax(logits)_y; MIA: see metric_mia.c
  *
- * When the whole of one class is forgotten, the test set is used without that class, for TA as well as for the
- * non-members of the membership predictors; this is also what the paper's code does.
- * Memory: f32 [samples, classes], logits first, then probabilities in their place. */
+ * When the whole of one class is forgotten, the test set is used without that class, for TA as well as for
+ * the non-members of the membership predictors; this is also what the paper's code does. Memory: f32
+ * [samples, classes], logits first, then probabilities in their place. */
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -34,8 +34,9 @@ const lethe_option lethe_evaluate_option_table[] = {
      .offset = offsetof(lethe_evaluate_options, all_features),
      .value = "confidence",
      .choices = "confidence|all",
-     .help = "what the membership predictor sees: the confidence, which is the paper's number, or each of the "
-             "five features in turn"},
+     .help =
+         "what the membership predictor sees: the confidence, which is the paper's number, or each of the "
+         "five features in turn"},
     {.name = "mia-samples",
      .type = LETHE_OPTION_SIZE,
      .offset = offsetof(lethe_evaluate_options, mia_samples),
@@ -57,9 +58,9 @@ typedef struct part_result {
 typedef struct evaluation_run {
     lethe_samples samples[PARTS];
     part_result parts[PARTS];
-    uint32_t *test_ids;  /* when a class is left out */
+    uint32_t *test_ids;   /* when a class is left out */
     float *probabilities; /* [samples, classes] */
-    int32_t *labels;     /* [samples] */
+    int32_t *labels;      /* [samples] */
 } evaluation_run;
 
 /* The test samples that are not of `class`. */
@@ -110,10 +111,11 @@ static lethe_status predict_parts(lethe_model *model, const lethe_evaluate_optio
 static lethe_status check_finite(const lethe_samples *samples, const float *logits, size_t classes) {
     for (size_t i = 0; i < samples->n * classes; i++)
         if (!isfinite(logits[i]))
-            LETHE_FAIL(LETHE_DIVERGED,
-                       "the model answers %g for class %zu of sample %u, so nothing can be measured; the step "
-                       "that made it diverged, repeat it with a smaller learning rate",
-                       (double)logits[i], i % classes, (unsigned)samples->ids[i / classes]);
+            LETHE_FAIL(
+                LETHE_DIVERGED,
+                "the model answers %g for class %zu of sample %u, so nothing can be measured; the step "
+                "that made it diverged, repeat it with a smaller learning rate",
+                (double)logits[i], i % classes, (unsigned)samples->ids[i / classes]);
     return LETHE_OK;
 }
 
@@ -139,4 +141,70 @@ static lethe_status score_part(const lethe_samples *samples, float *logits, part
     part->loss = n > 0 ? loss_sum / (double)n : NAN;
     part->accuracy = n > 0 ? 100.0 * (double)n_correct / (double)n : NAN;
     return LETHE_OK;
+}
+
+static lethe_status score_parts(evaluation_run *run) {
+    float *logits = run->probabilities;
+    for (int i = 0; i < PARTS; i++) {
+        LETHE_TRY(score_part(&run->samples[i], logits, &run->parts[i]));
+        logits += run->samples[i].n * run->parts[i].predictions.classes;
+    }
+    return LETHE_OK;
+}
+
+static lethe_status evaluate(lethe_model *model, const lethe_dataset *dataset, const lethe_split *split,
+                             const lethe_evaluate_options *options, const lethe_runtime *runtime,
+                             evaluation_run *run, lethe_evaluation *out) {
+    const part_result *parts = run->parts;
+    double started = lethe__clock_seconds();
+    LETHE_TRY(choose_samples(dataset, split, run));
+    LETHE_TRY(predict_parts(model, options, runtime, run));
+    LETHE_TRY(score_parts(run));
+    double predicted = lethe__clock_seconds();
+    lethe_evaluation result = {.n_forget = run->samples[FORGET].n,
+                               .n_retain = run->samples[RETAIN].n,
+                               .n_val = run->samples[VAL].n,
+                               .n_test = run->samples[TEST].n,
+                               .ua = 100 - parts[FORGET].accuracy,
+                               .ra = parts[RETAIN].accuracy,
+                               .ta = parts[TEST].accuracy,
+                               .va = parts[VAL].accuracy,
+                               .loss_forget = parts[FORGET].loss,
+                               .loss_retain = parts[RETAIN].loss,
+                               .loss_test = parts[TEST].loss,
+                               .sparsity = lethe_model_sparsity(model),
+                               .predict_seconds = predicted - started};
+    LETHE_TRY(lethe__mia_measure(&parts[RETAIN].predictions, &parts[TEST].predictions,
+                                 &parts[FORGET].predictions, options, runtime, &result));
+    result.mia_seconds = lethe__clock_seconds() - predicted;
+    *out = result;
+    return LETHE_OK;
+}
+
+lethe_status lethe_evaluate(lethe_model *model, const lethe_dataset *dataset, const lethe_split *split,
+                            const lethe_evaluate_options *options, const lethe_runtime *runtime,
+                            lethe_evaluation *out) {
+    const lethe_dataset_info *data = lethe_dataset_get_info(dataset);
+    LETHE_TRY(lethe_options_check(lethe_evaluate_option_table, options));
+    if (model->info.classes != data->classes)
+        LETHE_FAIL(LETHE_USAGE,
+                   "the model tells %d classes apart, data set '%s' has %d; evaluate it on the data set that "
+                   "it was made for",
+                   model->info.classes, data->name, data->classes);
+    evaluation_run run = {0};
+    lethe_status status = evaluate(model, dataset, split, options, runtime, &run, out);
+    lethe__free(run.test_ids);
+    lethe__free(run.probabilities);
+    lethe__free(run.labels);
+    return status;
+}
+
+lethe_gaps lethe_evaluation_gaps(const lethe_evaluation *model, const lethe_evaluation *reference) {
+    lethe_gaps gaps = {.ua = fabs(model->ua - reference->ua),
+                       .mia_efficacy = fabs(model->mia_efficacy[LETHE_MIA_CONFIDENCE] -
+                                            reference->mia_efficacy[LETHE_MIA_CONFIDENCE]),
+                       .ra = fabs(model->ra - reference->ra),
+                       .ta = fabs(model->ta - reference->ta)};
+    gaps.disparity_average = (gaps.ua + gaps.mia_efficacy + gaps.ra + gaps.ta) / 4;
+    return gaps;
 }

@@ -1,9 +1,9 @@
 /* metric_mia.c - what membership inference says about a model.
  *
- *   MIA-Efficacy   a predictor learns to tell members (the first retain samples) from as many non-members (the
- *                  first test samples); the share of the forget set that it calls non-members.
- *   MIA-Privacy    it learns from half as many of each and judges all other retain and test samples; the mean
- *                  of the shares that it gets right. Lower is better; 50 is guessing.
+ *   MIA-Efficacy   a predictor learns to tell members (the first retain samples) from as many non-members
+ * (the first test samples); the share of the forget set that it calls non-members. MIA-Privacy    it learns
+ * from half as many of each and judges all other retain and test samples; the mean of the shares that it gets
+ * right. Lower is better; 50 is guessing.
  *
  * Every (feature, predictor, measure) is one independent task; the tasks run in parallel, the costly ones
  * first. A task computes counts alone, so the result does not depend on the number of threads.
@@ -15,25 +15,24 @@
 
 enum { MAX_TASKS = 4 * LETHE_MIA_FEATURES };
 
-typedef struct measurement {
+typedef struct mia_measurement {
     lethe__mia_task task;
     lethe__mia_attack *attack;
     double *percent; /* where the result goes */
     lethe_status status;
-} measurement;
+} mia_measurement;
 
 typedef struct attack_plan {
     lethe__mia_rows retain[LETHE_MIA_FEATURES], test[LETHE_MIA_FEATURES], forget[LETHE_MIA_FEATURES];
     double *values[LETHE_MIA_FEATURES]; /* of a feature: retain, test, forget */
     size_t n_features, classes;
     size_t n_known; /* members, and non-members, to learn from */
-    measurement measurements[MAX_TASKS];
+    mia_measurement measurements[MAX_TASKS];
     size_t n_measurements;
 } attack_plan;
 
 static lethe__mia_rows slice(lethe__mia_rows rows, size_t width, size_t first, size_t n) {
-    return (lethe__mia_rows){
-        .values = rows.values + first * width, .labels = rows.labels + first, .n = n};
+    return (lethe__mia_rows){.values = rows.values + first * width, .labels = rows.labels + first, .n = n};
 }
 
 static lethe__mia_rows describe(lethe_mia_feature feature, const lethe__predictions *predictions,
@@ -87,7 +86,7 @@ static void plan_measurement(attack_plan *plan, lethe__mia_task task, lethe__mia
                              double *percent) {
     if (task.members.n > 0 && task.n_targets > 0)
         plan->measurements[plan->n_measurements++] =
-            (measurement){.task = task, .attack = attack, .percent = percent};
+            (mia_measurement){.task = task, .attack = attack, .percent = percent};
 }
 
 static void plan_measurements(attack_plan *plan, lethe_mia_predictor predictor, lethe_evaluation *out) {
@@ -107,7 +106,7 @@ static void plan_measurements(attack_plan *plan, lethe_mia_predictor predictor, 
     }
 }
 
-static void measure(measurement *measurement) {
+static void measure(mia_measurement *measurement) {
     const lethe__mia_task *task = &measurement->task;
     size_t n_called[2];
     measurement->status = measurement->attack(task, n_called);
@@ -133,10 +132,12 @@ static lethe_status run_measurements(attack_plan *plan, const lethe_runtime *run
     for (size_t i = 0; i < plan->n_measurements; i++) {
         /* the sentence was recorded in another thread */
         if (plan->measurements[i].status == LETHE_STOPPED)
-            LETHE_FAIL(LETHE_STOPPED, "stopped while membership predictors were trained; run again to start over");
+            LETHE_FAIL(LETHE_STOPPED,
+                       "stopped while membership predictors were trained; run again to start over");
         if (plan->measurements[i].status != LETHE_OK)
             LETHE_FAIL(plan->measurements[i].status,
-                       "out of memory while membership predictors were trained on 2 x %zu samples", plan->n_known);
+                       "out of memory while membership predictors were trained on 2 x %zu samples",
+                       plan->n_known);
     }
     return LETHE_OK;
 }

@@ -37,6 +37,12 @@ typedef lethe_status lethe__mia_attack(const lethe__mia_task *task, size_t n_cal
 lethe__mia_attack lethe__mia_svc;
 lethe__mia_attack lethe__mia_threshold; /* features of width 1 */
 
+/* The support vector classifier by itself; what it learnt from may go before it does. */
+typedef struct lethe__svc lethe__svc;
+lethe_status lethe__svc_create(const lethe__mia_task *task, lethe__svc **out);
+void lethe__svc_destroy(lethe__svc **svc);
+size_t lethe__svc_vector_count(const lethe__svc *svc);
+
 /* Fills the four arrays mia_* of `out`; NaN where nothing was asked for or can be measured. */
 lethe_status lethe__mia_measure(const lethe__predictions *retain, const lethe__predictions *test,
                                 const lethe__predictions *forget, const lethe_evaluate_options *options,

@@ -1,12 +1,12 @@
 /* mia_svc.c - the membership predictor of the paper: a support vector classifier on features of predictions.
  *
- * C-SVC with C = 3 and the kernel exp(-gamma |a - b|^2), gamma = 1 / number of features, solved by libsvm with
- * the settings that the official code has through scikit-learn (tolerance 1e-3, shrinking). Non-members come
- * first in the problem, the order in which scikit-learn groups its classes, so that the solver takes the same
- * path.
- * Cost: training grows with the square of the samples, judging is one kernel value for each support vector and
- * distinct row. Only counts are asked for, so the rows to judge are sorted and equal ones are judged once:
- * correctness has two values, and the confidences of a memorising model crowd below 1. */
+ * C-SVC with C = 3 and the kernel exp(-gamma |a - b|^2), gamma = 1 / number of features, solved by libsvm
+ * with the settings that the official code has through scikit-learn (tolerance 1e-3, shrinking). Non-members
+ * come first in the problem, the order in which scikit-learn groups its classes, so that the solver takes the
+ * same path. Cost: training grows with the square of the samples, judging is one kernel value for each
+ * support vector and distinct row. Only counts are asked for, so the rows to judge are sorted and equal ones
+ * are judged once: correctness has two values, and the confidences of a memorising model crowd below 1. */
+#include "base/fail.h"
 #include "base/memory.h"
 #include "evaluate/mia.h"
 #include <pthread.h>
@@ -16,13 +16,13 @@
 
 enum { NON_MEMBER, MEMBER };
 
-typedef struct classifier {
+struct lethe__svc {
     struct svm_problem problem;
-    struct svm_node *nodes; /* rows of width + 1, one for every sample, then one to judge with */
-    struct svm_node *judged;
-    double *sorted; /* the rows of the larger target */
+    struct svm_node *nodes;  /* rows of width + 1, one for each sample that is learnt from */
+    struct svm_node *judged; /* one row */
+    double *sorted;          /* the rows of the larger target */
     struct svm_model *model;
-} classifier;
+};
 
 static void say_nothing(const char *text) {
     (void)text;
@@ -38,17 +38,17 @@ static void put_row(const double *values, size_t width, struct svm_node *nodes) 
     nodes[width].index = -1;
 }
 
-static void add_rows(classifier *classifier, const lethe__mia_rows *rows, size_t width, double label) {
+static void add_rows(lethe__svc *svc, const lethe__mia_rows *rows, size_t width, double label) {
     for (size_t i = 0; i < rows->n; i++) {
-        int at = classifier->problem.l++;
-        struct svm_node *row = classifier->nodes + (size_t)at * (width + 1);
+        int at = svc->problem.l++;
+        struct svm_node *row = svc->nodes + (size_t)at * (width + 1);
         put_row(rows->values + i * width, width, row);
-        classifier->problem.x[at] = row;
-        classifier->problem.y[at] = label;
+        svc->problem.x[at] = row;
+        svc->problem.y[at] = label;
     }
 }
 
-static void train(classifier *classifier, const lethe__mia_task *task) {
+static void train(lethe__svc *svc, const lethe__mia_task *task) {
     static pthread_once_t silenced = PTHREAD_ONCE_INIT;
     pthread_once(&silenced, silence_libsvm);
     const struct svm_parameter parameter = {.svm_type = C_SVC,
@@ -58,9 +58,9 @@ static void train(classifier *classifier, const lethe__mia_task *task) {
                                             .eps = 1e-3,
                                             .C = 3,
                                             .shrinking = 1};
-    add_rows(classifier, &task->non_members, task->width, NON_MEMBER);
-    add_rows(classifier, &task->members, task->width, MEMBER);
-    classifier->model = svm_train(&classifier->problem, &parameter);
+    add_rows(svc, &task->non_members, task->width, NON_MEMBER);
+    add_rows(svc, &task->members, task->width, MEMBER);
+    svc->model = svm_train(&svc->problem, &parameter);
 }
 
 /* Orders rows by their first number, which brings equal rows of one number together. */
@@ -69,47 +69,69 @@ static int compare_rows(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static size_t count_members(const classifier *classifier, const lethe__mia_rows *rows, size_t width) {
+static size_t count_members(const lethe__svc *svc, const lethe__mia_rows *rows, size_t width) {
     size_t row_bytes = width * sizeof(double), n_members = 0;
     bool is_member = false;
-    memcpy(classifier->sorted, rows->values, rows->n * row_bytes);
-    qsort(classifier->sorted, rows->n, row_bytes, compare_rows);
+    memcpy(svc->sorted, rows->values, rows->n * row_bytes);
+    qsort(svc->sorted, rows->n, row_bytes, compare_rows);
     for (size_t i = 0; i < rows->n; i++) {
-        const double *row = classifier->sorted + i * width;
+        const double *row = svc->sorted + i * width;
         if (i == 0 || memcmp(row, row - width, row_bytes) != 0) {
-            put_row(row, width, classifier->judged);
-            is_member = svm_predict(classifier->model, classifier->judged) == MEMBER;
+            put_row(row, width, svc->judged);
+            is_member = svm_predict(svc->model, svc->judged) == MEMBER;
         }
         n_members += is_member;
     }
     return n_members;
 }
 
-static lethe_status allocate(classifier *classifier, const lethe__mia_task *task) {
+static lethe_status allocate(lethe__svc *svc, const lethe__mia_task *task) {
     size_t n = task->members.n + task->non_members.n, longest = 0, width = task->width;
     for (size_t i = 0; i < task->n_targets; i++)
         if (task->targets[i].n > longest)
             longest = task->targets[i].n;
-    LETHE_TRY(lethe__allocate(n, sizeof *classifier->problem.y, &classifier->problem.y));
-    LETHE_TRY(lethe__allocate(n, sizeof *classifier->problem.x, &classifier->problem.x));
-    LETHE_TRY(lethe__allocate(n, (width + 1) * sizeof *classifier->nodes, &classifier->nodes));
-    LETHE_TRY(lethe__allocate(width + 1, sizeof *classifier->judged, &classifier->judged));
-    return lethe__allocate(longest, width * sizeof *classifier->sorted, &classifier->sorted);
+    LETHE_TRY(lethe__allocate(n, sizeof *svc->problem.y, &svc->problem.y));
+    LETHE_TRY(lethe__allocate(n, sizeof *svc->problem.x, &svc->problem.x));
+    LETHE_TRY(lethe__allocate(n, (width + 1) * sizeof *svc->nodes, &svc->nodes));
+    LETHE_TRY(lethe__allocate(width + 1, sizeof *svc->judged, &svc->judged));
+    return lethe__allocate(longest, width * sizeof *svc->sorted, &svc->sorted);
+}
+
+lethe_status lethe__svc_create(const lethe__mia_task *task, lethe__svc **out) {
+    lethe__svc *svc;
+    LETHE_TRY(lethe__allocate(1, sizeof *svc, &svc));
+    lethe_status status = allocate(svc, task);
+    if (status != LETHE_OK) {
+        lethe__svc_destroy(&svc);
+        return status;
+    }
+    train(svc, task);
+    *out = svc;
+    return LETHE_OK;
+}
+
+void lethe__svc_destroy(lethe__svc **svc) {
+    if (*svc == NULL)
+        return;
+    svm_free_and_destroy_model(&(*svc)->model);
+    lethe__free((*svc)->problem.y);
+    lethe__free((*svc)->problem.x);
+    lethe__free((*svc)->nodes);
+    lethe__free((*svc)->judged);
+    lethe__free((*svc)->sorted);
+    lethe__free(*svc);
+    *svc = NULL;
+}
+
+size_t lethe__svc_vector_count(const lethe__svc *svc) {
+    return (size_t)svc->model->l;
 }
 
 lethe_status lethe__mia_svc(const lethe__mia_task *task, size_t n_called[2]) {
-    classifier classifier = {0};
-    lethe_status status = allocate(&classifier, task);
-    if (status == LETHE_OK) {
-        train(&classifier, task);
-        for (size_t i = 0; i < task->n_targets; i++)
-            n_called[i] = count_members(&classifier, &task->targets[i], task->width);
-        svm_free_and_destroy_model(&classifier.model);
-    }
-    lethe__free(classifier.problem.y);
-    lethe__free(classifier.problem.x);
-    lethe__free(classifier.nodes);
-    lethe__free(classifier.judged);
-    lethe__free(classifier.sorted);
-    return status;
+    lethe__svc *svc;
+    LETHE_TRY(lethe__svc_create(task, &svc));
+    for (size_t i = 0; i < task->n_targets; i++)
+        n_called[i] = count_members(svc, &task->targets[i], task->width);
+    lethe__svc_destroy(&svc);
+    return LETHE_OK;
 }

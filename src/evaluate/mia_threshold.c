@@ -7,6 +7,7 @@
  * without non-members, such as a wholly forgotten one, takes the threshold of all classes together.
  * Source: Song & Mittal, "Systematic evaluation of privacy risks of machine learning models" (2020).
  * Cost: n log n. */
+#include "base/fail.h"
 #include "base/memory.h"
 #include "evaluate/mia.h"
 #include <stdlib.h>
@@ -15,27 +16,27 @@
 enum { ALL_CLASSES = -1 };
 
 /* Values of one class, turned so that larger means member. */
-typedef struct group {
+typedef struct value_group {
     double *values, *sorted; /* room for the values of all classes */
     size_t n;
-} group;
+} value_group;
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static lethe_status create_group(group *group, size_t room) {
+static lethe_status create_group(value_group *group, size_t room) {
     LETHE_TRY(lethe__allocate(room, sizeof *group->values, &group->values));
     return lethe__allocate(room, sizeof *group->sorted, &group->sorted);
 }
 
-static void destroy_group(group *group) {
+static void destroy_group(value_group *group) {
     lethe__free(group->values);
     lethe__free(group->sorted);
 }
 
-static void gather(group *group, const lethe__mia_rows *rows, int class, double sign) {
+static void gather(value_group *group, const lethe__mia_rows *rows, int class, double sign) {
     group->n = 0;
     for (size_t i = 0; i < rows->n; i++)
         if (class == ALL_CLASSES || rows->labels[i] == class)
@@ -45,7 +46,7 @@ static void gather(group *group, const lethe__mia_rows *rows, int class, double 
 }
 
 /* How many of the group's values are less than x. */
-static size_t count_below(const group *group, double x) {
+static size_t count_below(const value_group *group, double x) {
     size_t low = 0, high = group->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -58,8 +59,8 @@ static size_t count_below(const group *group, double x) {
 }
 
 /* The first value of `candidates` that separates better than *accuracy, and better than those after it. */
-static void improve_threshold(const group *candidates, const group *members, const group *non_members,
-                              double *accuracy, double *threshold) {
+static void improve_threshold(const value_group *candidates, const value_group *members,
+                              const value_group *non_members, double *accuracy, double *threshold) {
     for (size_t i = 0; i < candidates->n; i++) {
         double x = candidates->values[i];
         double caught = (double)(members->n - count_below(members, x)) / (double)members->n;
@@ -72,10 +73,10 @@ static void improve_threshold(const group *candidates, const group *members, con
 }
 
 /* of_class: [classes]. */
-static void learn_thresholds(const lethe__mia_task *task, double sign, group *members, group *non_members,
-                             double *of_class) {
+static void learn_thresholds(const lethe__mia_task *task, double sign, value_group *members,
+                             value_group *non_members, double *of_class) {
     double of_all = 0;
-    for (int class = ALL_CLASSES; class < (int)task->classes; class++) {
+    for (int class = ALL_CLASSES; class < (int)task->classes; class ++) {
         double accuracy = 0, threshold = of_all;
         gather(members, &task->members, class, sign);
         gather(non_members, &task->non_members, class, sign);
@@ -93,7 +94,7 @@ static void learn_thresholds(const lethe__mia_task *task, double sign, group *me
 lethe_status lethe__mia_threshold(const lethe__mia_task *task, size_t n_called[2]) {
     bool is_entropy = task->feature == LETHE_MIA_ENTROPY || task->feature == LETHE_MIA_MODIFIED_ENTROPY;
     double sign = is_entropy ? -1 : 1, *of_class = NULL;
-    group members = {0}, non_members = {0};
+    value_group members = {0}, non_members = {0};
     lethe_status status = create_group(&members, task->members.n);
     if (status == LETHE_OK)
         status = create_group(&non_members, task->non_members.n);

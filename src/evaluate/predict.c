@@ -1,8 +1,8 @@
 /* predict.c - logits of a model, batch after batch in sample order.
  *
- * Running statistics, no augmentation, no gradients. One executor serves all parts, so that weights are packed
- * once and one progress line covers everything. A sample's logits do not depend on the batch it is in, up to
- * rounding. Cost: one forward pass; memory: the activations of one batch. */
+ * Running statistics, no augmentation, no gradients. One executor serves all parts, so that weights are
+ * packed once and one progress line covers everything. A sample's logits do not depend on the batch it is in,
+ * up to rounding. Cost: one forward pass; memory: the activations of one batch. */
 #include "evaluate/predict.h"
 #include "base/clock.h"
 #include "base/fail.h"
@@ -56,7 +56,8 @@ static lethe_status predict_batches(prediction_run *run, lethe__loader *loader) 
         lethe__batch batch;
         const float *logits;
         lethe__loader_batch(loader, 0, i, &batch);
-        LETHE_TRY(lethe__executor_forward(run->executor, LETHE__MODE_PREDICT, batch.images, batch.n, &logits));
+        LETHE_TRY(
+            lethe__executor_forward(run->executor, LETHE__MODE_PREDICT, batch.images, batch.n, &logits));
         memcpy(run->logits + run->done * run->classes, logits,
                (size_t)batch.n * run->classes * sizeof *logits);
         run->done += (size_t)batch.n;

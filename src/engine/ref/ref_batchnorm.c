@@ -1,17 +1,15 @@
-/* ref_batchnorm.c - batch normalisation (Ioffe and Szegedy 2015) with an optional residual and ReLU behind
- * it:
+/* ref_batchnorm.c - batch normalisation (Ioffe and Szegedy 2015), with residual and ReLU behind it:
  *
- *     x^ = (src - mean) / sqrt(variance + 1e-5)        dst = relu(weight x^ + bias + residual)
+ *     x^ = (src - mean) i,   i = 1 / sqrt(variance + 1e-5)
+ *     dst = relu(weight x^ + bias + residual)
  *
  * While training, mean and (biased) variance are those of the batch, over the m = n h w values of a channel,
  * and the running statistics move by 0.1 towards them, the variance towards the unbiased one. Otherwise the
- * running statistics stand in for them. With g = diff_dst where dst > 0, else 0, and i = 1 / sqrt(variance +
- * 1e-5):
+ * running statistics stand in for them. Backward, with g = diff_dst where dst > 0, else 0:
  *
  *     diff_bias = sum g      diff_weight = sum g x^      diff_residual = g
- *     diff_src  = weight i (g - diff_bias / m - x^ diff_weight / m)   when training
- *     diff_src  = weight i g                                          with running statistics, which are
- * constants
+ *     diff_src = weight i (g - diff_bias / m - x^ diff_weight / m)
+ *     diff_src = weight i g      with running statistics, which are constants
  *
  * The workspace keeps mean and i, in double; scratch memory holds the two sums. */
 #include "base/fail.h"

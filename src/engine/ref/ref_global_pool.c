@@ -1,5 +1,4 @@
-/* ref_global_pool.c - the mean over all pixels: dst[n][c] = 1 / (h w) * sum over y, x of src[n][y][x][c], in
- * f32.
+/* ref_global_pool.c - the mean over all pixels, in f32: dst[n][c] = sum over y, x of src[n][y][x][c] / (h w).
  *
  * Backward: every pixel receives diff_dst[n][c] / (h w). */
 #include "engine/ref/ref.h"

@@ -1,0 +1,62 @@
+/* machine.h - the machine that lethe runs on: what it is, which kernels are chosen on it, whether they
+ * compute rightly, and how fast. */
+#ifndef LETHE_MACHINE_H
+#define LETHE_MACHINE_H
+
+#include <lethe/model.h>
+
+typedef struct lethe_machine {
+    char cpu[64];    /* "Intel(R) Xeon(R) Platinum 8481C" */
+    const char *isa; /* the widest that lethe's kernels use here: "amx", "avx512", "avx2" or "baseline" */
+    int threads;     /* what threads = 0 stands for */
+    lethe_precision precision; /* what precision auto stands for */
+} lethe_machine;
+
+LETHE_API void lethe_machine_get(lethe_machine *out);
+
+/* "f32", "bf16" */
+LETHE_API const char *lethe_precision_name(lethe_precision precision);
+
+/* One line for each operation of the model's forward pass over `batch` samples, with the implementation that
+ * the runtime's backend and precision lead to. */
+typedef void lethe_line_function(void *user, const char *line);
+LETHE_API lethe_status lethe_model_describe(lethe_model *model, size_t batch, const lethe_runtime *runtime,
+                                            lethe_line_function *write, void *user);
+
+/* Compares the kernels of one operation with the plain C reference, forward and backward, by a small network
+ * around it with random weights and images. */
+typedef struct lethe_self_test {
+    const char *operation; /* "convolution" */
+    double forward_error, backward_error; /* largest difference, relative to the largest magnitude */
+    double tolerance;
+    bool passed;
+} lethe_self_test;
+
+/* The operations that can be tested, ended by NULL. */
+LETHE_API const char *const *lethe_self_test_operations(void);
+LETHE_API lethe_status lethe_self_test_run(const char *operation, const lethe_runtime *runtime,
+                                           lethe_self_test *out);
+
+typedef enum lethe_bench_mode { LETHE_BENCH_TRAIN, LETHE_BENCH_PREDICT } lethe_bench_mode;
+
+typedef struct lethe_bench_options {
+    const char *arch;
+    lethe_bench_mode mode;
+    size_t batch;
+    int image_size, channels, classes;
+    double seconds; /* least time of one repeat */
+    int repeats;
+} lethe_bench_options;
+
+LETHE_API extern const lethe_option lethe_bench_option_table[];
+
+/* Throughput of the whole program on synthetic images: loading, augmentation (in training) and computing. */
+typedef struct lethe_bench_result {
+    double samples_per_second; /* median over the repeats */
+    double lowest, highest;
+    double loader_share; /* of the time, spent on making batches */
+} lethe_bench_result;
+LETHE_API lethe_status lethe_bench(const lethe_bench_options *options, const lethe_runtime *runtime,
+                                   lethe_bench_result *out);
+
+#endif

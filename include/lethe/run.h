@@ -1,0 +1,150 @@
+/* run.h - whole jobs: train, prune, unlearn, evaluate and predict, from options to a run directory.
+ *
+ * A job is a structure of options. Its `_defaults` fills it, its `_run` carries it out. The program `lethe` is
+ * these functions with a command line in front of them. Train, prune and unlearn write a run directory:
+ *
+ *     config.yaml  split.json  history.csv  log.txt  events.out.tfevents.*  model.safetensors  run.json
+ *
+ * run.json is written last: where it is, the run has finished. An interrupted run leaves
+ * checkpoint.safetensors; the same job run again continues from it and ends with the same bits. */
+#ifndef LETHE_RUN_H
+#define LETHE_RUN_H
+
+#include <lethe/evaluate.h>
+#include <lethe/prune.h>
+#include <lethe/unlearn.h>
+
+typedef enum lethe_resume { LETHE_RESUME_AUTO, LETHE_RESUME_NEVER } lethe_resume;
+
+typedef struct lethe_run_options {
+    const char *out;     /* the run directory; created with its parents */
+    bool force;          /* replace a finished run */
+    lethe_resume resume; /* auto: continue an interrupted run in `out` */
+} lethe_run_options;
+
+typedef struct lethe_split_options {
+    double val_fraction; /* of each class, held out for validation */
+    uint64_t split_seed; /* of the hold-out and of a random forget set */
+} lethe_split_options;
+
+/* The model to start from: `model` is a run directory or a .safetensors file; without it `arch` is created
+ * and initialised from the runtime's seed. Beside a file without lethe's metadata, the other fields say what
+ * it holds. */
+typedef struct lethe_model_options {
+    const char *model, *arch;
+    int classes;            /* 0: those of the data set */
+    const char *mean, *std; /* "0.5,0.5,0.5"; NULL: those of the data set */
+} lethe_model_options;
+
+/* When `model` is a run directory, its split is reused, and with data.name NULL its data set as well. */
+typedef struct lethe_train_job {
+    lethe_run_options run;
+    lethe_dataset_options data;
+    lethe_split_options split;
+    lethe_model_options model;
+    lethe_fit_options fit;
+} lethe_train_job;
+
+typedef struct lethe_prune_job {
+    lethe_run_options run;
+    lethe_dataset_options data;
+    lethe_split_options split;
+    lethe_model_options model;
+    const char *method; /* "omp" */
+    lethe_prune_options prune;
+} lethe_prune_job;
+
+typedef struct lethe_unlearn_job {
+    lethe_run_options run;
+    lethe_dataset_options data;
+    lethe_split_options split;
+    const char *forget; /* as for lethe_split_forget; NULL: the forget set of the given run */
+    lethe_model_options model;
+    const char *method;                 /* "ft" */
+    const lethe_unlearn_method *record; /* a method of your own; NULL: the one called `method` */
+    void *method_options;               /* the method's own structure; NULL: its defaults */
+} lethe_unlearn_job;
+
+typedef struct lethe_evaluate_job {
+    lethe_dataset_options data;
+    lethe_split_options split;
+    const char *forget; /* NULL: the forget set of the given run, if it has one */
+    lethe_model_options model;
+    lethe_evaluate_options options;
+    const char *reference; /* run or file to compare with, on the same division of the data; NULL: none */
+    const char *out;       /* file for the result; NULL: evaluation.json in the run directory of `model` */
+} lethe_evaluate_job;
+
+typedef struct lethe_predict_job {
+    lethe_dataset_options data;
+    lethe_split_options split;
+    const char *forget;
+    lethe_model_options model;
+    lethe_part part;
+    size_t batch;
+    const char *logits;        /* .npy, float32 [n, classes], in data set order; NULL: not written */
+    const char *probabilities; /* .npy, float32 [n, classes] */
+    const char *images;        /* .npy, uint8 [n, h, w, c]: what the model was given */
+} lethe_predict_job;
+
+LETHE_API lethe_status lethe_train_job_defaults(lethe_train_job *job);
+LETHE_API lethe_status lethe_prune_job_defaults(lethe_prune_job *job);
+LETHE_API lethe_status lethe_unlearn_job_defaults(lethe_unlearn_job *job);
+LETHE_API lethe_status lethe_evaluate_job_defaults(lethe_evaluate_job *job);
+LETHE_API lethe_status lethe_predict_job_defaults(lethe_predict_job *job);
+
+/* What a finished run has to tell. NaN: nothing was measured. */
+typedef struct lethe_run_result {
+    int epochs;
+    double loss, accuracy, val_accuracy; /* of the last epoch */
+    double sparsity;
+    double seconds;     /* over all sittings, everything included */
+    double rte_seconds; /* of the method alone: training steps, without loading data, validation, checkpoints */
+} lethe_run_result;
+
+/* LETHE_USAGE: contradicting options, or `out` holds a finished run; LETHE_INPUT: a file is missing or
+ * damaged, or the checkpoint is of another run; LETHE_DIVERGED: run.json says so and no model is written;
+ * LETHE_STOPPED: there is a checkpoint and no run.json. */
+LETHE_API lethe_status lethe_train_job_run(const lethe_train_job *job, const lethe_runtime *runtime,
+                                           lethe_run_result *out);
+LETHE_API lethe_status lethe_prune_job_run(const lethe_prune_job *job, const lethe_runtime *runtime,
+                                           lethe_run_result *out);
+LETHE_API lethe_status lethe_unlearn_job_run(const lethe_unlearn_job *job, const lethe_runtime *runtime,
+                                             lethe_run_result *out);
+
+/* Writes nothing: what the job would do, and how long it would take by a few steps made on a copy. */
+typedef struct lethe_estimate {
+    lethe_model_info model;
+    size_t n_train, n_val, n_test, n_retain, n_forget;
+    size_t parameters, parameter_tensors;
+    double sparsity;
+    size_t n_samples, steps_per_epoch; /* of a training pass */
+    int epochs;                        /* over all stages */
+    size_t model_bytes;                /* parameters, gradients, momentum and statistics */
+    size_t activation_bytes;           /* one training step */
+    size_t data_bytes;                 /* the images */
+    double step_seconds, total_seconds;
+} lethe_estimate;
+
+LETHE_API lethe_status lethe_train_job_estimate(const lethe_train_job *job, const lethe_runtime *runtime,
+                                                lethe_estimate *out);
+LETHE_API lethe_status lethe_prune_job_estimate(const lethe_prune_job *job, const lethe_runtime *runtime,
+                                                lethe_estimate *out);
+LETHE_API lethe_status lethe_unlearn_job_estimate(const lethe_unlearn_job *job, const lethe_runtime *runtime,
+                                                  lethe_estimate *out);
+
+typedef struct lethe_evaluation_result {
+    lethe_evaluation model, reference; /* reference: when job->reference was given */
+    lethe_gaps gaps;
+    double rte_seconds; /* of the run that made the model; NaN: not known */
+} lethe_evaluation_result;
+
+/* Also writes the result as JSON (schema lethe.evaluation/1), see `out` of the job. */
+LETHE_API lethe_status lethe_evaluate_job_run(const lethe_evaluate_job *job, const lethe_runtime *runtime,
+                                              lethe_evaluation_result *out);
+
+/* *n: the samples that were predicted. */
+LETHE_API lethe_status lethe_predict_job_run(const lethe_predict_job *job, const lethe_runtime *runtime,
+                                             size_t *n);
+
+#endif

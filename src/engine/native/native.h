@@ -1,0 +1,33 @@
+/* native.h - what the native operations share: the choice of kernels, and rows of either type as floats. */
+#ifndef LETHE_ENGINE_NATIVE_NATIVE_H
+#define LETHE_ENGINE_NATIVE_NATIVE_H
+
+#include "engine/native/row_kernels.h"
+#include "engine/operation.h"
+
+/* Values in a row at most: some six rows of buffers stay in the first-level cache. */
+enum { LETHE__ROW = 512 };
+
+/* The row kernels for the instruction set of this machine. */
+const lethe__row_kernels *lethe__row_kernels_choose(void);
+
+/* `supports` of the operations that take any shape and type, and `describe`: the instruction set. */
+bool lethe__native_supports(const lethe__operation *operation);
+const char *lethe__native_describe(const lethe__operation *operation);
+
+/* n values from index `at` of f32 or bf16 data: where they lie, or widened into `buffer`. */
+const float *lethe__row_read(const void *data, lethe__dtype dtype, size_t at, size_t n, float *buffer);
+/* Where to put n values that lethe__row_write then stores at index `at`: their place, or `buffer`. */
+float *lethe__row_target(void *data, lethe__dtype dtype, size_t at, float *buffer);
+void lethe__row_write(void *data, lethe__dtype dtype, size_t at, size_t n, const float *target);
+
+/* n values of diff_dst from index `at`, with those of diff_dst_2 added if it is there. `buffers` are two
+ * rows. */
+const float *lethe__row_diff_dst(const lethe__operation *operation, size_t at, size_t n,
+                                 float buffers[2][LETHE__ROW]);
+
+static inline size_t lethe__smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+#endif

@@ -1,0 +1,249 @@
+/* job.c - carrying out a job that writes a run directory.
+ *
+ *   refuse early -> open subject -> open directory -> trainer (reads a checkpoint) -> work -> record
+ *
+ * The order of writing is what makes a run safe to interrupt at any point: the checkpoint during the work,
+ * then the model, then run.json, which makes the run finished, and only then is the checkpoint removed.
+ *
+ * The job's own log and progress callbacks stand between the library and the caller's: every sentence goes to
+ * log.txt as well, and each progress call looks for epochs that have ended since the last one. What cannot be
+ * written from there is written again at the end, where failures count. */
+#include "experiment/job.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "data/split.h"
+#include "experiment/history.h"
+#include "experiment/run_directory.h"
+#include "experiment/run_record.h"
+#include "models/model.h"
+#include <lethe/version.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct running {
+    const lethe__job *job;
+    lethe__subject subject;
+    lethe__run_directory directory;
+    lethe_runtime runtime; /* the caller's, with the directory's checkpoint and our callbacks */
+    lethe_trainer *trainer;
+    lethe__events *events;
+    size_t epochs_written;
+    char started_text[32];
+    double started, earlier_seconds; /* clock; of sittings before this one */
+} running;
+
+/* --- messages and history --- */
+
+static void on_log(void *user, lethe_log_level level, const char *sentence) {
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    const running *run = user;
+    const lethe_runtime *outer = &run->job->runtime;
+    char now[32];
+    lethe__clock_text(now);
+    fprintf(run->directory.log, "%s %s: %s\n", now, names[level], sentence);
+    fflush(run->directory.log);
+    if (outer->log != NULL)
+        outer->log(outer->user, level, sentence);
+}
+
+static lethe_status write_in(const running *run, const char *name, char **path) {
+    return lethe__path_join(run->directory.path, name, path);
+}
+
+static lethe_status write_history(running *run) {
+    size_t n;
+    const lethe_epoch_record *records = lethe_trainer_history(run->trainer, &n);
+    if (n == run->epochs_written && n > 0)
+        return LETHE_OK;
+    char *path;
+    LETHE_TRY(write_in(run, "history.csv", &path));
+    lethe_status status = lethe__history_write(path, records, n);
+    lethe__free(path);
+    for (size_t i = run->epochs_written; i < n && status == LETHE_OK; i++)
+        status = lethe__events_add(run->events, (int64_t)i + 1, &records[i]);
+    if (status == LETHE_OK)
+        run->epochs_written = n;
+    return status;
+}
+
+static void on_progress(void *user, const lethe_progress *progress) {
+    running *run = user;
+    const lethe_runtime *outer = &run->job->runtime;
+    size_t n;
+    lethe_trainer_history(run->trainer, &n);
+    if (n > run->epochs_written)
+        write_history(run);
+    if (outer->progress != NULL)
+        outer->progress(outer->user, progress);
+}
+
+/* --- beginning --- */
+
+lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject,
+                                 char text[LETHE_DIGEST_TEXT]) {
+    /* where things lie does not change what is computed; what lies there is digested instead */
+    static const char *const places[] = {"out", "data-dir", "model", "checkpoint-seconds"};
+    char val[LETHE_DIGEST_TEXT], forget[LETHE_DIGEST_TEXT];
+    LETHE_TRY(lethe__split_digest(subject->split, LETHE_PART_VAL, val));
+    LETHE_TRY(lethe__split_digest(subject->split, LETHE_PART_FORGET, forget));
+    json_t *config = lethe__option_set_to_json(&job->set);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        json_object_del(config, places[i]);
+    json_t *identity = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "version", lethe_version(), "command",
+                                 job->command, "config", config, "data",
+                                 lethe_dataset_get_info(subject->dataset)->digest, "val", val, "forget",
+                                 forget, "parent", subject->origin.digest);
+    char *dump = identity != NULL ? json_dumps(identity, JSON_COMPACT) : NULL;
+    json_decref(identity);
+    if (dump == NULL)
+        LETHE_FAIL(LETHE_MEMORY, "out of memory for the identity of the run");
+    lethe_status status = lethe__digest_memory(dump, strlen(dump), text);
+    lethe__free(dump); /* jansson allocates by our door */
+    return status;
+}
+
+static lethe_status write_config(const running *run) {
+    char *path;
+    lethe__writer *writer;
+    LETHE_TRY(write_in(run, "config.yaml", &path));
+    lethe_status status = lethe__writer_open(path, &writer);
+    lethe__free(path);
+    LETHE_TRY(status);
+    status = lethe__option_set_write_yaml(&run->job->set, lethe__writer_stream(writer));
+    if (status == LETHE_OK)
+        return lethe__writer_commit(&writer);
+    lethe__writer_abandon(&writer);
+    return status;
+}
+
+static lethe_status write_split(const running *run) {
+    char *path;
+    LETHE_TRY(write_in(run, "split.json", &path));
+    lethe_status status = lethe_split_save(run->subject.split, run->subject.dataset, path);
+    lethe__free(path);
+    return status;
+}
+
+static lethe_status begin(running *run) {
+    const lethe__job *job = run->job;
+    lethe__subject *subject = &run->subject;
+    char identity[LETHE_DIGEST_TEXT];
+    LETHE_TRY(lethe__job_identity(job, subject, identity));
+    run->runtime = job->runtime;
+    run->runtime.checkpoint = run->directory.checkpoint;
+    run->runtime.resume = run->directory.resumes;
+    run->runtime.log = on_log;
+    run->runtime.progress = on_progress;
+    run->runtime.user = run;
+    lethe_samples val = lethe_split_samples(subject->split, subject->dataset, LETHE_PART_VAL);
+    LETHE_TRY(lethe_trainer_create(subject->model, val, &run->runtime, identity, &run->trainer));
+    run->earlier_seconds = lethe_trainer_seconds(run->trainer);
+    LETHE_TRY(write_config(run));
+    LETHE_TRY(write_split(run));
+    LETHE_TRY(lethe__run_directory_remove_events(&run->directory));
+    LETHE_TRY(lethe__events_open(run->directory.path, &run->events));
+    const lethe_dataset_info *data = lethe_dataset_get_info(subject->dataset);
+    lethe__log(&run->runtime, LETHE_LOG_INFO, "%s of %s on %s: %zu train, %zu val, %zu forget%s", job->command,
+               lethe_model_get_info(subject->model)->arch, data->name,
+               lethe_split_samples(subject->split, subject->dataset, LETHE_PART_TRAIN).n, val.n,
+               lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET).n,
+               run->directory.resumes ? "; continuing an interrupted run" : "");
+    return LETHE_OK;
+}
+
+/* --- ending --- */
+
+static lethe_run_result sum_up(const running *run) {
+    size_t n;
+    const lethe_epoch_record *records = lethe_trainer_history(run->trainer, &n);
+    lethe_run_result result = {.epochs = (int)n,
+                               .loss = NAN,
+                               .accuracy = NAN,
+                               .val_accuracy = NAN,
+                               .sparsity = lethe_model_sparsity(run->subject.model),
+                               .seconds = lethe__clock_seconds() - run->started + run->earlier_seconds,
+                               .rte_seconds =
+                                   run->job->measures_rte ? lethe_trainer_seconds(run->trainer) : NAN};
+    if (n > 0) {
+        result.loss = records[n - 1].loss;
+        result.accuracy = records[n - 1].accuracy;
+        result.val_accuracy = records[n - 1].val_accuracy;
+    }
+    return result;
+}
+
+static lethe_status write_record(const running *run, const lethe_run_result *result, const char *outcome) {
+    char *path;
+    LETHE_TRY(write_in(run, "run.json", &path));
+    lethe__run_record record = {.job = run->job,
+                                .subject = &run->subject,
+                                .result = result,
+                                .started = run->started_text,
+                                .outcome = outcome};
+    lethe_status status = lethe__run_record_write(&record, path);
+    lethe__free(path);
+    return status;
+}
+
+static lethe_status save_model(const running *run) {
+    lethe_model_info *info = &run->subject.model->info;
+    char *path;
+    snprintf(info->command, sizeof info->command, "%s", run->job->command);
+    memcpy(info->parent_digest, run->subject.origin.digest, sizeof info->parent_digest);
+    memcpy(info->data_digest, lethe_dataset_get_info(run->subject.dataset)->digest, sizeof info->data_digest);
+    LETHE_TRY(write_in(run, "model.safetensors", &path));
+    lethe_status status = lethe_model_save(run->subject.model, path);
+    lethe__free(path);
+    return status;
+}
+
+static lethe_status finish(running *run, lethe_run_result *out) {
+    lethe_run_result result = sum_up(run);
+    LETHE_TRY(write_history(run));
+    LETHE_TRY(save_model(run));
+    LETHE_TRY(write_record(run, &result, "finished"));
+    LETHE_TRY(lethe__run_directory_remove(&run->directory, "checkpoint.safetensors"));
+    lethe__log(&run->runtime, LETHE_LOG_INFO, "finished after %.1f s", result.seconds);
+    *out = result;
+    return LETHE_OK;
+}
+
+/* A failure of the work is kept as it is, unless its record cannot be written. */
+static lethe_status end_badly(running *run, lethe_status status) {
+    char sentence[1024];
+    snprintf(sentence, sizeof sentence, "%s", lethe_last_message());
+    lethe__log(&run->runtime, LETHE_LOG_DEBUG, "%s", sentence);
+    if (status == LETHE_DIVERGED || status == LETHE_STOPPED)
+        LETHE_TRY(write_history(run));
+    if (status == LETHE_DIVERGED) {
+        lethe_run_result result = sum_up(run);
+        LETHE_TRY(write_record(run, &result, "diverged"));
+        LETHE_TRY(lethe__run_directory_remove(&run->directory, "checkpoint.safetensors"));
+    }
+    return lethe__fail(status, "%s", sentence);
+}
+
+static lethe_status carry_out(running *run, lethe_run_result *out) {
+    const lethe__job *job = run->job;
+    LETHE_TRY(lethe__run_directory_check(job->run));
+    LETHE_TRY(lethe__subject_open(&job->subject, &job->runtime, &run->subject));
+    LETHE_TRY(lethe__run_directory_open(job->run, &run->directory));
+    LETHE_TRY(begin(run));
+    lethe_status status = job->work(job, &run->subject, run->trainer);
+    return status == LETHE_OK ? finish(run, out) : end_badly(run, status);
+}
+
+lethe_status lethe__job_run(const lethe__job *job, lethe_run_result *out) {
+    running run = {.job = job, .started = lethe__clock_seconds()};
+    lethe__clock_text(run.started_text);
+    lethe_status status = carry_out(&run, out);
+    lethe__events_close(&run.events);
+    lethe_trainer_destroy(&run.trainer);
+    lethe__subject_fini(&run.subject);
+    lethe__run_directory_close(&run.directory);
+    return status;
+}

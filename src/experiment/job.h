@@ -1,0 +1,54 @@
+/* job.h - what the jobs of the experiment room share.
+ *
+ * A job is carried out in the same steps whatever it does: open the subject (data, split, model), open the run
+ * directory, let the job work on a trainer, record. lethe__job_run does all but the work. */
+#ifndef LETHE_EXPERIMENT_JOB_H
+#define LETHE_EXPERIMENT_JOB_H
+
+#include "base/option_set.h"
+#include "experiment/subject.h"
+#include <lethe/run.h>
+
+typedef struct lethe__job lethe__job;
+struct lethe__job {
+    const char *command;            /* "train" */
+    const void *options;            /* the public structure; what the pointers below point into */
+    const lethe_run_options *run;
+    lethe__subject_options subject;
+    lethe__option_set set;          /* everything that is stored as the run's configuration */
+    lethe_runtime runtime;          /* the caller's; `set` covers it */
+    bool measures_rte;              /* the work is an unlearning method */
+    lethe_status (*work)(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer);
+};
+
+lethe_status lethe__job_run(const lethe__job *job, lethe_run_result *out);
+
+/* Runs a few training steps on a copy of the model. `samples` is what the job trains on, n_trainings how often
+ * it goes through its epochs. */
+lethe_status lethe__job_estimate(const lethe__job *job, const lethe__subject *subject, lethe_samples samples,
+                                 int n_trainings, lethe_estimate *out);
+
+/* Everything that has to be the same for an interrupted run to be continued, as a digest. `split` is the
+ * path of the run's split.json. */
+lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject, const char *split,
+                                 char text[LETHE_DIGEST_TEXT]);
+
+/* Adds a group whose values stay as they are. */
+lethe_status lethe__option_set_lend(lethe__option_set *set, const char *heading, const lethe_option *table,
+                                    void *values);
+
+/* The option groups of a job; `runtime` NULL leaves its group out. The method of an unlearning job must be
+ * set: record and method_options give it a group. */
+lethe_status lethe__train_job_lend(lethe_train_job *job, lethe_runtime *runtime, lethe__option_set *set);
+lethe_status lethe__prune_job_lend(lethe_prune_job *job, lethe_runtime *runtime, lethe__option_set *set);
+lethe_status lethe__unlearn_job_lend(lethe_unlearn_job *job, lethe_runtime *runtime, lethe__option_set *set);
+lethe_status lethe__evaluate_job_lend(lethe_evaluate_job *job, lethe_runtime *runtime, lethe__option_set *set);
+lethe_status lethe__predict_job_lend(lethe_predict_job *job, lethe_runtime *runtime, lethe__option_set *set);
+
+extern const lethe_option lethe__split_option_table[];
+
+/* Fills the options of data set and split that were not given with those of the run directory `model`, unless
+ * `dataset` itself was given or `model` is no folder. */
+lethe_status lethe__option_set_inherit(lethe__option_set *set, const char *model);
+
+#endif

@@ -1,0 +1,91 @@
+/* report_html.c - the report as one HTML page without outside resources: the tables, and a bar for each
+ * disparity. */
+#include "base/fail.h"
+#include "base/file.h"
+#include "report/report.h"
+#include <math.h>
+#include <string.h>
+
+static const char page_head[] =
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>lethe: unlearning compared with "
+    "Retrain</title>\n"
+    "<style>\n"
+    "body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; color: "
+    "#222; }\n"
+    "table { border-collapse: collapse; margin: 0 0 2em; width: 100%; }\n"
+    "th, td { padding: .3em .7em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }\n"
+    "th { border-bottom: 2px solid #888; }\n"
+    "th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }\n"
+    "td.bar { width: 12em; text-align: left; }\n"
+    "td.bar span { display: inline-block; height: .8em; background: #4a7ab5; }\n"
+    "@media (prefers-color-scheme: dark) { body { background: #181818; color: #ddd; } th, td { border-color: "
+    "#444; } }\n"
+    "</style>\n</head>\n<body>\n<h1>Unlearning compared with Retrain</h1>\n"
+    "<p>Mean &plusmn; standard deviation over trials, in per cent; in brackets the gap to Retrain on the "
+    "same kind of "
+    "model. Disparity is the mean of the four gaps: smaller is closer to having never seen the data.</p>\n";
+
+static void write_escaped(FILE *stream, const char *text) {
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '<':
+            fputs("&lt;", stream);
+            break;
+        case '>':
+            fputs("&gt;", stream);
+            break;
+        case '&':
+            fputs("&amp;", stream);
+            break;
+        default:
+            fputc(*text, stream);
+        }
+    }
+}
+
+static void write_heading(FILE *stream, const lethe__row *row) {
+    fputs("<h2>Forget ", stream);
+    write_escaped(stream, row->forget);
+    fprintf(stream, "</h2>\n<p>%zu trial%s</p>\n<table>\n<tr><th>method</th><th>model</th>", row->n_trials,
+            row->n_trials == 1 ? "" : "s");
+    for (int k = 0; k < LETHE__CELLS; k++)
+        fprintf(stream, "<th>%s</th>", lethe__cell_headings[k]);
+    fputs("<th></th></tr>\n", stream);
+}
+
+/* largest: the largest disparity of the page, which has the longest bar. */
+static void write_row(FILE *stream, const lethe__row *row, double largest) {
+    char cells[LETHE__CELLS][LETHE__CELL_BYTES], model[32];
+    lethe__row_cells(row, cells);
+    lethe__row_model(row, model, sizeof model);
+    fputs("<tr><td>", stream);
+    write_escaped(stream, lethe__row_title(row));
+    fprintf(stream, "</td><td>%s</td>", model);
+    for (int k = 0; k < LETHE__CELLS; k++)
+        fprintf(stream, "<td>%s</td>", cells[k]);
+    fputs("<td class=\"bar\">", stream);
+    if (!row->is_retrain && row->disparity_average > 0)
+        fprintf(stream, "<span style=\"width: %.1f%%\"></span>", 100 * row->disparity_average / largest);
+    fputs("</td></tr>\n", stream);
+}
+
+lethe_status lethe_report_write_html(const lethe_report *report, const char *path) {
+    lethe__writer *writer;
+    LETHE_TRY(lethe__writer_open(path, &writer));
+    FILE *stream = lethe__writer_stream(writer);
+    double largest = 0;
+    for (size_t i = 0; i < report->n_rows; i++)
+        largest = fmax(largest, report->rows[i].disparity_average);
+    fputs(page_head, stream);
+    for (size_t i = 0; i < report->n_rows; i++) {
+        bool first = i == 0 || strcmp(report->rows[i].forget, report->rows[i - 1].forget) != 0;
+        if (first && i > 0)
+            fputs("</table>\n", stream);
+        if (first)
+            write_heading(stream, &report->rows[i]);
+        write_row(stream, &report->rows[i], largest);
+    }
+    fputs("</table>\n</body>\n</html>\n", stream);
+    return lethe__writer_commit(&writer);
+}

@@ -1,0 +1,161 @@
+/* report_table.c - the table of the paper's Table 3 as text, Markdown and JSON. */
+#include "base/fail.h"
+#include "base/json.h"
+#include "report/report.h"
+#include <math.h>
+#include <string.h>
+
+const char *const lethe__cell_headings[LETHE__CELLS] = {"UA",        "MIA-Efficacy", "RA",      "TA",
+                                                        "Disparity", "RTE (s)",      "speed-up"};
+
+void lethe__row_model(const lethe__row *row, char *text, size_t size) {
+    if (row->sparsity == 0)
+        snprintf(text, size, "dense");
+    else
+        snprintf(text, size, "%g %% sparse", row->sparsity * 100);
+}
+
+const char *lethe__row_title(const lethe__row *row) {
+    static const char *const titles[][2] = {{"original", "Original"},
+                                            {"retrain", "Retrain"},
+                                            {"ft", "FT"},
+                                            {"ga", "GA"},
+                                            {"ff", "FF"},
+                                            {"iu", "IU"}};
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (strcmp(row->method, titles[i][0]) == 0)
+            return titles[i][1];
+    return row->method;
+}
+
+/* "12.34 ±0.56 (1.23)": mean, deviation where there is one, gap where there is one. */
+static void write_metric(lethe__mean mean, double gap, char *cell) {
+    if (isnan(mean.value))
+        return;
+    int n = snprintf(cell, LETHE__CELL_BYTES, "%.2f", mean.value);
+    if (!isnan(mean.deviation))
+        n += snprintf(cell + n, LETHE__CELL_BYTES - (size_t)n, " ±%.2f", mean.deviation);
+    if (!isnan(gap))
+        snprintf(cell + n, LETHE__CELL_BYTES - (size_t)n, " (%.2f)", gap);
+}
+
+void lethe__row_cells(const lethe__row *row, char cells[LETHE__CELLS][LETHE__CELL_BYTES]) {
+    memset(cells, 0, LETHE__CELLS * LETHE__CELL_BYTES);
+    for (int i = 0; i < LETHE__METRICS; i++)
+        write_metric(row->metrics[i], row->is_retrain ? NAN : row->gaps[i], cells[i]);
+    if (!row->is_retrain && !isnan(row->disparity_average))
+        snprintf(cells[LETHE__METRICS], LETHE__CELL_BYTES, "%.2f", row->disparity_average);
+    if (!isnan(row->rte_seconds.value))
+        snprintf(cells[LETHE__METRICS + 1], LETHE__CELL_BYTES, "%.1f", row->rte_seconds.value);
+    if (!row->is_retrain && isfinite(row->speed_up))
+        snprintf(cells[LETHE__METRICS + 2], LETHE__CELL_BYTES, "%.1fx", row->speed_up);
+}
+
+/* --- text --- */
+
+/* Columns on a terminal: code points, since ± takes two bytes. */
+static int text_width(const char *text) {
+    int n = 0;
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static void write_cell(FILE *stream, const char *text, int width) {
+    fprintf(stream, "  %*s%s", width - text_width(text), "", text);
+}
+
+static bool starts_table(const lethe_report *report, size_t i) {
+    return i == 0 || strcmp(report->rows[i].forget, report->rows[i - 1].forget) != 0;
+}
+
+static lethe_status check_stream(FILE *stream) {
+    if (fflush(stream) != 0 || ferror(stream))
+        LETHE_FAIL(LETHE_FAILED, "the report could not be written");
+    return LETHE_OK;
+}
+
+lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
+    int widths[LETHE__CELLS];
+    char cells[LETHE__CELLS][LETHE__CELL_BYTES], model[32];
+    for (int k = 0; k < LETHE__CELLS; k++)
+        widths[k] = text_width(lethe__cell_headings[k]);
+    for (size_t i = 0; i < report->n_rows; i++) {
+        lethe__row_cells(&report->rows[i], cells);
+        for (int k = 0; k < LETHE__CELLS; k++)
+            if (text_width(cells[k]) > widths[k])
+                widths[k] = text_width(cells[k]);
+    }
+    for (size_t i = 0; i < report->n_rows; i++) {
+        const lethe__row *row = &report->rows[i];
+        if (starts_table(report, i)) {
+            fprintf(stream, "%sForget %s (%zu trial%s; gap to Retrain in brackets)\n", i > 0 ? "\n" : "",
+                    row->forget, row->n_trials, row->n_trials == 1 ? "" : "s");
+            fprintf(stream, "%-10s %-12s", "method", "model");
+            for (int k = 0; k < LETHE__CELLS; k++)
+                write_cell(stream, lethe__cell_headings[k], widths[k]);
+            fputc('\n', stream);
+        }
+        lethe__row_cells(row, cells);
+        lethe__row_model(row, model, sizeof model);
+        fprintf(stream, "%-10s %-12s", lethe__row_title(row), model);
+        for (int k = 0; k < LETHE__CELLS; k++)
+            write_cell(stream, cells[k], widths[k]);
+        fputc('\n', stream);
+    }
+    return check_stream(stream);
+}
+
+/* --- Markdown --- */
+
+lethe_status lethe_report_write_markdown(const lethe_report *report, FILE *stream) {
+    char cells[LETHE__CELLS][LETHE__CELL_BYTES], model[32];
+    for (size_t i = 0; i < report->n_rows; i++) {
+        const lethe__row *row = &report->rows[i];
+        if (starts_table(report, i)) {
+            fprintf(stream, "%s**Forget %s**\n\n| method | model |", i > 0 ? "\n" : "", row->forget);
+            for (int k = 0; k < LETHE__CELLS; k++)
+                fprintf(stream, " %s |", lethe__cell_headings[k]);
+            fprintf(stream, "\n|---|---|");
+            for (int k = 0; k < LETHE__CELLS; k++)
+                fprintf(stream, "---:|");
+            fputc('\n', stream);
+        }
+        lethe__row_cells(row, cells);
+        lethe__row_model(row, model, sizeof model);
+        fprintf(stream, "| %s | %s |", lethe__row_title(row), model);
+        for (int k = 0; k < LETHE__CELLS; k++)
+            fprintf(stream, " %s |", cells[k]);
+        fputc('\n', stream);
+    }
+    return check_stream(stream);
+}
+
+/* --- JSON --- */
+
+static json_t *row_to_json(const lethe__row *row) {
+    json_t *metrics = json_object(), *gaps = json_object();
+    for (int i = 0; i < LETHE__METRICS; i++) {
+        json_object_set_new(metrics, lethe__metric_names[i],
+                            json_pack("{s:o, s:o}", "mean", lethe__json_real(row->metrics[i].value),
+                                      "deviation", lethe__json_real(row->metrics[i].deviation)));
+        json_object_set_new(gaps, lethe__metric_names[i], lethe__json_real(row->gaps[i]));
+    }
+    return json_pack("{s:s, s:s, s:f, s:I, s:o, s:o, s:o, s:o, s:o}", "forget", row->forget, "method",
+                     row->method, "sparsity", row->sparsity, "trials", (json_int_t)row->n_trials, "metrics",
+                     metrics, "gaps", gaps, "disparity_average", lethe__json_real(row->disparity_average),
+                     "RTE_seconds", lethe__json_real(row->rte_seconds.value), "speed_up",
+                     lethe__json_real(row->speed_up));
+}
+
+lethe_status lethe_report_write_json(const lethe_report *report, FILE *stream) {
+    json_t *rows = json_array(), *root = json_pack("{s:s, s:o}", "schema", "lethe.report/1", "rows", rows);
+    int failed = root == NULL;
+    for (size_t i = 0; i < report->n_rows && !failed; i++)
+        failed = json_array_append_new(rows, row_to_json(&report->rows[i])) != 0;
+    failed = failed || json_dumpf(root, stream, JSON_INDENT(2)) != 0 || fputc('\n', stream) == EOF;
+    json_decref(root);
+    if (failed)
+        LETHE_FAIL(LETHE_FAILED, "the report could not be written");
+    return check_stream(stream);
+}

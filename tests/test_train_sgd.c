@@ -1,0 +1,86 @@
+/* test_train_sgd.c - the fused sweep against a step written out in the order of PyTorch's operations, entry
+ * by entry and bit for bit, and against a closed form. */
+#include "fixture.h"
+
+#include "train/sgd.h"
+#include <omp.h>
+#include <string.h>
+
+enum { N = 1003 };
+
+typedef struct vectors {
+    float theta[N], velocity[N], gradient[N];
+    uint8_t mask[N];
+} vectors;
+
+static void fill(vectors *v) {
+    for (int i = 0; i < N; i++) {
+        v->theta[i] = i % 7 == 0 ? 0 : (float)(2 * fixture_stream(1, (uint64_t)i) - 1);
+        v->velocity[i] = (float)(2 * fixture_stream(2, (uint64_t)i) - 1);
+        v->gradient[i] = (float)(2 * fixture_stream(3, (uint64_t)i) - 1);
+        v->mask[i] = i % 3 != 0;
+    }
+}
+
+static void reference_step(const lethe__sgd *sgd, vectors *v, bool masked) {
+    for (int i = 0; i < N; i++) {
+        volatile float penalty = sgd->gamma * (float)((v->theta[i] > 0) - (v->theta[i] < 0));
+        volatile float g = v->gradient[i] + penalty;
+        volatile float decay = sgd->weight_decay * v->theta[i];
+        g = g + decay;
+        volatile float kept = sgd->momentum * v->velocity[i];
+        v->velocity[i] = kept + g;
+        volatile float move = sgd->lr * v->velocity[i];
+        v->theta[i] = v->theta[i] - move;
+        if (masked && !v->mask[i])
+            v->theta[i] = v->velocity[i] = 0;
+    }
+}
+
+static void test_same_bits_as_reference(void **state) {
+    (void)state;
+    static const lethe__sgd sgd = {.lr = 0.1f, .momentum = 0.9f, .weight_decay = 5e-4f, .gamma = 2e-3f};
+    static vectors expected, actual;
+    for (int masked = 0; masked < 2; masked++) {
+        for (int threads = 1; threads <= 3; threads++) {
+            omp_set_num_threads(threads);
+            fill(&expected);
+            fill(&actual);
+            for (int t = 0; t < 3; t++) {
+                reference_step(&sgd, &expected, masked);
+                lethe__sgd_step(&sgd, actual.theta, actual.velocity, actual.gradient,
+                                masked ? actual.mask : NULL, N);
+            }
+            assert_memory_equal(actual.theta, expected.theta, sizeof expected.theta);
+            assert_memory_equal(actual.velocity, expected.velocity, sizeof expected.velocity);
+        }
+    }
+}
+
+/* Without gradient and momentum, t steps of decay multiply by (1 - lr decay)^t. */
+static void test_decay_has_closed_form(void **state) {
+    (void)state;
+    static const lethe__sgd sgd = {.lr = 0.5f, .weight_decay = 0.5f};
+    float theta = 1, velocity = 0, gradient = 0;
+    for (int t = 0; t < 5; t++)
+        lethe__sgd_step(&sgd, &theta, &velocity, &gradient, NULL, 1);
+    assert_true(theta == 243.0f / 1024.0f);
+}
+
+/* The subgradient of |theta| at 0 is 0: nothing leaves zero by the penalty alone. */
+static void test_penalty_leaves_zero_alone(void **state) {
+    (void)state;
+    static const lethe__sgd sgd = {.lr = 1, .gamma = 0.25f};
+    float theta[3] = {0, 1, -1}, velocity[3] = {0}, gradient[3] = {0};
+    lethe__sgd_step(&sgd, theta, velocity, gradient, NULL, 3);
+    assert_true(theta[0] == 0.0f && theta[1] == 0.75f && theta[2] == -0.75f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_bits_as_reference),
+        cmocka_unit_test(test_decay_has_closed_form),
+        cmocka_unit_test(test_penalty_leaves_zero_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
