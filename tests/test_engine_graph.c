@@ -1,4 +1,5 @@
-/* test_engine_graph.c - building graphs (shapes, slots, sticky failures) and laying buffers out in an arena. */
+/* test_engine_graph.c - building graphs (shapes, slots, sticky failures) and laying buffers out in an arena.
+ */
 #include "base/memory.h"
 #include "engine/graph.h"
 #include "engine/plan.h"
@@ -121,7 +122,8 @@ static void spans_that_live_together_do_not_overlap(void **state) {
     for (int i = 0; i < N; i++) {
         random = random * 1664525u + 1013904223u;
         int first = (int)(random >> 24) % 40;
-        spans[i] = (lethe__span){.bytes = (random >> 8) % 5000, .first = first, .last = first + (int)(random >> 20) % 9};
+        spans[i] = (lethe__span){
+            .bytes = (random >> 8) % 5000, .first = first, .last = first + (int)(random >> 20) % 9};
         sum += (spans[i].bytes + 63) / 64 * 64;
     }
     size_t total = lethe__spans_place(spans, N, order);

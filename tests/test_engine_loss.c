@@ -39,14 +39,14 @@ static void two_classes_are_the_logistic_loss(void **state) {
         double sum, d = leads[i];
         size_t correct;
         lethe__cross_entropy(logits, &label, 1, 2, -1, diff, NULL, &sum, &correct);
-        assert_near(sum, d < 0 ? log1p(exp(d)) - d : log1p(exp(-d)), 1e-9);
+        assert_near(sum / (d < 0 ? log1p(exp(d)) - d : log1p(exp(-d))), 1, 1e-12);
         assert_int_equal(correct, d > 0);
         assert_near((double)diff[1], -1 / (1 + exp(d)), 1e-7); /* scale -1: ascent */
         assert_near((double)diff[0], 1 / (1 + exp(d)), 1e-7);
     }
 }
 
-static void logits_that_are_not_numbers_give_a_loss_that_is_none(void **state) {
+static void logits_that_are_not_numbers_give_a_loss_that_is_not_finite(void **state) {
     (void)state;
     const float bad[] = {NAN, INFINITY};
     for (int b = 0; b < 2; b++)
@@ -57,7 +57,7 @@ static void logits_that_are_not_numbers_give_a_loss_that_is_none(void **state) {
             double sum;
             size_t correct;
             lethe__cross_entropy(logits, &label, 1, 3, 1, NULL, NULL, &sum, &correct);
-            assert_true(isnan(sum));
+            assert_false(isfinite(sum));
         }
 }
 
@@ -65,7 +65,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_logits_give_the_logarithm_of_the_classes),
         cmocka_unit_test(two_classes_are_the_logistic_loss),
-        cmocka_unit_test(logits_that_are_not_numbers_give_a_loss_that_is_none),
+        cmocka_unit_test(logits_that_are_not_numbers_give_a_loss_that_is_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,15 +26,15 @@ static void must(lethe_status status) {
         fail_msg("%s", lethe_last_message());
 }
 
-static lethe_dataset *open_dataset(int classes, int size) {
+static lethe_dataset *open_dataset(int classes, int size, size_t n_train, size_t n_test) {
     lethe_dataset_options options;
     lethe_dataset *dataset = NULL;
     memset(&options, 0, sizeof options);
     must(lethe_options_defaults(lethe_dataset_option_table, &options));
     options.name = "synthetic";
     options.synthetic_classes = classes;
-    options.synthetic_train = TRAIN;
-    options.synthetic_test = TEST_SET;
+    options.synthetic_train = n_train;
+    options.synthetic_test = n_test;
     options.synthetic_size = size;
     options.synthetic_channels = 1;
     must(lethe_dataset_open(&options, &dataset));
@@ -42,9 +42,9 @@ static lethe_dataset *open_dataset(int classes, int size) {
 }
 
 /* forget: a specification, or NULL for none. */
-static void open_scene(stage *scene, const char *forget) {
+static void open_scene_of(stage *scene, size_t n_train, size_t n_test, const char *forget) {
     memset(scene, 0, sizeof *scene);
-    scene->dataset = open_dataset(CLASSES, 28);
+    scene->dataset = open_dataset(CLASSES, 28, n_train, n_test);
     must(lethe_split_create(scene->dataset, 0.2, 7, &scene->split));
     if (forget != NULL)
         must(lethe_split_forget(scene->split, scene->dataset, forget, 3));
@@ -53,9 +53,13 @@ static void open_scene(stage *scene, const char *forget) {
     must(lethe_model_create(&info, &scene->model));
     must(lethe_model_initialise(scene->model, 5));
     must(lethe_runtime_defaults(&scene->runtime));
-    scene->runtime.threads = 2;
+    scene->runtime.threads = 1;
     scene->runtime.precision = LETHE_PRECISION_F32;
     must(lethe_options_defaults(lethe_evaluate_option_table, &scene->options));
+}
+
+static void open_scene(stage *scene, const char *forget) {
+    open_scene_of(scene, TRAIN, TEST_SET, forget);
 }
 
 static void close_scene(stage *scene) {
@@ -233,7 +237,6 @@ static void threads_change_nothing(void **state) {
     stage scene;
     open_scene(&scene, "random=0.25");
     scene.options.mia = LETHE_MIA_BOTH;
-    scene.runtime.threads = 1;
     lethe_evaluation one = evaluate(&scene);
     scene.runtime.threads = 2;
     lethe_evaluation two = evaluate(&scene);
@@ -316,10 +319,10 @@ static void failures_say_what_is_wrong(void **state) {
     make_constant(scene.model);
 
     lethe_dataset *own = scene.dataset;
-    scene.dataset = open_dataset(CLASSES, 32);
+    scene.dataset = open_dataset(CLASSES, 32, TRAIN, TEST_SET);
     expect_failure(&scene, LETHE_USAGE, "28x28x1");
     lethe_dataset_destroy(&scene.dataset);
-    scene.dataset = open_dataset(CLASSES + 1, 28);
+    scene.dataset = open_dataset(CLASSES + 1, 28, TRAIN, TEST_SET);
     expect_failure(&scene, LETHE_USAGE, "4 classes");
     lethe_dataset_destroy(&scene.dataset);
     scene.dataset = own;
@@ -331,8 +334,7 @@ static void failing_allocations_are_reported(void **state) {
     (void)state;
     stage scene;
     lethe_evaluation result;
-    open_scene(&scene, "class=1");
-    scene.runtime.threads = 1;
+    open_scene_of(&scene, 8, 4, "class=1");
     int64_t live = lethe__memory_live_blocks();
     lethe_status status = LETHE_MEMORY;
     uint64_t nth = 0;

@@ -127,7 +127,7 @@ static double do_step(steps_run *run, int step) {
     return loss / BATCH;
 }
 
-static void compare_steps(steps_run *run, lethe_backend backend, int threads) {
+static void compare_steps(steps_run *run, lethe_backend backend) {
     const char *name = json_string_value(json_object_get(run->item, "name"));
     const json_t *losses = json_object_get(run->item, "cross_entropy");
     double error = fixture_number(run->item, "pytorch_float32_error"), tolerance = fmax(1e-4, 4 * error);
@@ -136,8 +136,8 @@ static void compare_steps(steps_run *run, lethe_backend backend, int threads) {
     if (json_is_true(json_object_get(run->item, "masked")))
         prune_by_magnitude(model, 0.9);
     assert_int_equal(lethe__allocate(model->graph->parameter_size, sizeof(float), &run->velocity), LETHE_OK);
-    assert_int_equal(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32, backend,
-                                            threads, &run->executor),
+    assert_int_equal(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32, backend, 1,
+                                            &run->executor),
                      LETHE_OK);
     for (int step = 0; step < run->count; step++) {
         double loss = do_step(run, step), expected = json_number_value(json_array_get(losses, (size_t)step));
@@ -155,7 +155,7 @@ static void compare_steps(steps_run *run, lethe_backend backend, int threads) {
     lethe_model_destroy(&run->model);
 }
 
-static void compare_all_steps(lethe_backend backend, int threads) {
+static void compare_all_steps(lethe_backend backend) {
     json_t *fixture = fixture_load("steps_resnet20s");
     const json_t *cases = json_object_get(fixture, "cases");
     assert_int_equal(json_array_size(cases), 9);
@@ -165,19 +165,19 @@ static void compare_all_steps(lethe_backend backend, int threads) {
     json_array_foreach((json_t *)cases, index, item) {
         steps_run run = {
             .item = item, .seed = fixture_seed(fixture), .count = (int)fixture_number(fixture, "steps")};
-        compare_steps(&run, backend, threads);
+        compare_steps(&run, backend);
     }
     json_decref(fixture);
 }
 
 static void test_steps_with_reference_kernels(void **state) {
     (void)state;
-    compare_all_steps(LETHE_BACKEND_REF, 1);
+    compare_all_steps(LETHE_BACKEND_REF);
 }
 
 static void test_steps_with_chosen_kernels(void **state) {
     (void)state;
-    compare_all_steps(LETHE_BACKEND_AUTO, 2);
+    compare_all_steps(LETHE_BACKEND_AUTO);
 }
 
 int main(void) {

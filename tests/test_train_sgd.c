@@ -13,12 +13,14 @@ typedef struct vectors {
     uint8_t mask[N];
 } vectors;
 
-static void fill(vectors *v) {
+static void fill(vectors *v, bool masked) {
     for (int i = 0; i < N; i++) {
         v->theta[i] = i % 7 == 0 ? 0 : (float)(2 * fixture_stream(1, (uint64_t)i) - 1);
         v->velocity[i] = (float)(2 * fixture_stream(2, (uint64_t)i) - 1);
         v->gradient[i] = (float)(2 * fixture_stream(3, (uint64_t)i) - 1);
         v->mask[i] = i % 3 != 0;
+        if (masked && !v->mask[i])
+            v->theta[i] = v->velocity[i] = 0;
     }
 }
 
@@ -44,8 +46,8 @@ static void test_same_bits_as_reference(void **state) {
     for (int masked = 0; masked < 2; masked++) {
         for (int threads = 1; threads <= 3; threads++) {
             omp_set_num_threads(threads);
-            fill(&expected);
-            fill(&actual);
+            fill(&expected, masked);
+            fill(&actual, masked);
             for (int t = 0; t < 3; t++) {
                 reference_step(&sgd, &expected, masked);
                 lethe__sgd_step(&sgd, actual.theta, actual.velocity, actual.gradient,

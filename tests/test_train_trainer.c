@@ -72,6 +72,23 @@ static void test_fit_is_the_sum_of_its_steps(void **state) {
     check_against_hand(tiny, &fit);
 }
 
+/* Not the bits of one thread, but the same ones each time. */
+static void test_two_threads_repeat_themselves(void **state) {
+    tiny_setup *tiny = *state;
+    tiny->runtime.threads = 2;
+    lethe_model *models[2];
+    lethe_fit_options fit = tiny_fit(1);
+    for (int i = 0; i < 2; i++) {
+        models[i] = tiny_model(tiny, 1);
+        lethe_trainer *trainer = open_trainer(tiny, models[i]);
+        assert_ok(lethe_trainer_fit(trainer, "test", tiny_samples(tiny, 0, N_TRAIN), &fit));
+        lethe_trainer_destroy(&trainer);
+    }
+    assert_same_model(models[0], models[1]);
+    lethe_model_destroy(&models[0]);
+    lethe_model_destroy(&models[1]);
+}
+
 static void test_learns(void **state) {
     tiny_setup *tiny = *state;
     lethe_model *model = tiny_model(tiny, 1);
@@ -317,7 +334,7 @@ static void test_survives_failing_allocations(void **state) {
     tiny->runtime.checkpoint = tiny->checkpoint;
     tiny->runtime.resume = true;
     bool failed = true;
-    for (uint64_t n = 1; failed; n += 1 + n / 4) {
+    for (uint64_t n = 1; failed; n += 1 + n / 2) {
         lethe_model *model = tiny_model(tiny, 1);
         int64_t blocks = lethe__memory_live_blocks();
         lethe_trainer *trainer = NULL;

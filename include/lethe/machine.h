@@ -26,7 +26,7 @@ LETHE_API lethe_status lethe_model_describe(lethe_model *model, size_t batch, co
 /* Compares the kernels of one operation with the plain C reference, forward and backward, by a small network
  * around it with random weights and images. */
 typedef struct lethe_self_test {
-    const char *operation; /* "convolution" */
+    const char *operation;                /* "convolution" */
     double forward_error, backward_error; /* largest difference, relative to the largest magnitude */
     double tolerance;
     bool passed;

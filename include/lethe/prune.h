@@ -10,6 +10,10 @@ typedef struct lethe_prune_options {
     double sparsity;       /* share of the prunable weights to remove, [0, 1) */
     const char *rewind;    /* "none", "init" or "epoch=K"; not read by methods that prune before training */
     lethe_fit_options fit; /* fit.epochs 0: prune the given model and stop, without rewinding */
+    /* Not in the table: the model comes trained, so that omp leaves its first training out. Rewinding then
+     * goes to `early`, that model as it was at the epoch named by `rewind`; lent. */
+    bool trained;
+    const lethe_model *early;
 } lethe_prune_options;
 
 LETHE_API extern const lethe_option lethe_prune_option_table[]; /* sparsity, rewind; fit has its own table */

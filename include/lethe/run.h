@@ -1,12 +1,13 @@
 /* run.h - whole jobs: train, prune, unlearn, evaluate and predict, from options to a run directory.
  *
- * A job is a structure of options. Its `_defaults` fills it, its `_run` carries it out. The program `lethe` is
- * these functions with a command line in front of them. Train, prune and unlearn write a run directory:
+ * A job is a structure of options. Its `_defaults` fills it, its `_run` carries it out. The program `lethe`
+ * is these functions with a command line in front of them. Train, prune and unlearn write a run directory:
  *
  *     config.yaml  split.json  history.csv  log.txt  events.out.tfevents.*  model.safetensors  run.json
  *
  * run.json is written last: where it is, the run has finished. An interrupted run leaves
- * checkpoint.safetensors; the same job run again continues from it and ends with the same bits. */
+ * checkpoint.safetensors; the same job run again continues from it and ends with the same bits. `checkpoint`
+ * and `resume` of the runtime are the job's own and not read. */
 #ifndef LETHE_RUN_H
 #define LETHE_RUN_H
 
@@ -43,7 +44,11 @@ typedef struct lethe_train_job {
     lethe_split_options split;
     lethe_model_options model;
     lethe_fit_options fit;
+    int keep_epoch; /* also write epoch-K.safetensors, the model after K epochs, to rewind to; -1: not */
 } lethe_train_job;
+
+/* A model that is given (model.model) is trained already: omp prunes it, rewinds it to the epoch that its run
+ * has kept, and trains it again. A new one (model.arch) is trained first. */
 
 typedef struct lethe_prune_job {
     lethe_run_options run;
@@ -98,8 +103,9 @@ typedef struct lethe_run_result {
     int epochs;
     double loss, accuracy, val_accuracy; /* of the last epoch */
     double sparsity;
-    double seconds;     /* over all sittings, everything included */
-    double rte_seconds; /* of the method alone: training steps, without loading data, validation, checkpoints */
+    double seconds; /* over all sittings, everything included */
+    double
+        rte_seconds; /* of the method alone: training steps, without loading data, validation, checkpoints */
 } lethe_run_result;
 
 /* LETHE_USAGE: contradicting options, or `out` holds a finished run; LETHE_INPUT: a file is missing or
@@ -136,7 +142,10 @@ LETHE_API lethe_status lethe_unlearn_job_estimate(const lethe_unlearn_job *job, 
 typedef struct lethe_evaluation_result {
     lethe_evaluation model, reference; /* reference: when job->reference was given */
     lethe_gaps gaps;
-    double rte_seconds; /* of the run that made the model; NaN: not known */
+    double rte_seconds;     /* of the run that made the model; NaN: not known */
+    double parent_sparsity; /* of the model that was unlearned, or of the model itself if it was not */
+    char method[32];        /* the unlearning method of the run, or "original" */
+    char forget[256];       /* the forget set's specification, cut to fit; "" without one */
 } lethe_evaluation_result;
 
 /* Also writes the result as JSON (schema lethe.evaluation/1), see `out` of the job. */

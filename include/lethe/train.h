@@ -93,6 +93,8 @@ LETHE_API lethe_status lethe_trainer_fit(lethe_trainer *trainer, const char *tit
  * first step). Rewinding writes the copy back and leaves the present mask on; LETHE_USAGE: none was kept. */
 LETHE_API void lethe_trainer_keep_epoch(lethe_trainer *trainer, int epoch);
 LETHE_API lethe_status lethe_trainer_rewind(lethe_trainer *trainer);
+/* A dense model with the kept weights; LETHE_USAGE: none were kept. */
+LETHE_API lethe_status lethe_trainer_get_kept(const lethe_trainer *trainer, lethe_model **out);
 
 /* The epochs trained so far, over all stages, also those before a resume; lent. */
 LETHE_API const lethe_epoch_record *lethe_trainer_history(const lethe_trainer *trainer, size_t *n);

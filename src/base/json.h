@@ -17,8 +17,8 @@ lethe_status lethe__json_dump(const json_t *value, FILE *stream);
 /* The same into a file, atomically. */
 lethe_status lethe__json_write(const char *path, const json_t *value);
 
-/* The value on one line in fresh memory, freed by lethe__free. Reals have nine significant digits, which is all
- * that a float has. A value of NULL counts as one that could not be made: LETHE_MEMORY. */
+/* The value on one line in fresh memory, freed by lethe__free. Reals have nine significant digits, enough for
+ * a float to read back exactly. A value of NULL counts as one that could not be made: LETHE_MEMORY. */
 lethe_status lethe__json_compact(const json_t *value, char **out);
 
 /* Fields of an object; LETHE_INPUT names `place` and the key when it is missing or of another type. Text is

@@ -67,10 +67,13 @@ void lethe__suggest(const char *word, const char *const *candidates, size_t n, c
 
 lethe_status lethe__fail_unknown(const char *kind, const char *word, const char *const *candidates,
                                  size_t n) {
-    char text[768];
-    lethe__suggest(word, candidates, n, text, sizeof text);
-    if (text[0] != 0)
-        LETHE_FAIL(LETHE_USAGE, "unknown %s '%.64s'; did you mean %s?", kind, word, text);
-    join(candidates, n, " and ", text, sizeof text);
-    LETHE_FAIL(LETHE_USAGE, "unknown %s '%.64s'; known are %s", kind, word, text);
+    enum { LISTED = 16 }; /* more names than these are no help in a sentence: a command's options */
+    char near[256], known[768];
+    lethe__suggest(word, candidates, n, near, sizeof near);
+    join(candidates, n, " and ", known, sizeof known);
+    if (near[0] == 0)
+        LETHE_FAIL(LETHE_USAGE, "unknown %s '%.64s'; known are %s", kind, word, known);
+    if (n > LISTED)
+        LETHE_FAIL(LETHE_USAGE, "unknown %s '%.64s'; did you mean %s?", kind, word, near);
+    LETHE_FAIL(LETHE_USAGE, "unknown %s '%.64s'; did you mean %s? Known are %s", kind, word, near, known);
 }

@@ -20,8 +20,21 @@
     X(U8, 8)                                                                                                 \
     X(I8, 8)                                                                                                 \
     X(F8_E5M2, 8)                                                                                            \
-    X(F8_E4M3, 8) X(F8_E8M0, 8) X(F8_E4M3FNUZ, 8) X(F8_E5M2FNUZ, 8) X(I16, 16) X(U16, 16) X(F16, 16)         \
-        X(BF16, 16) X(I32, 32) X(U32, 32) X(F32, 32) X(C64, 64) X(F64, 64) X(I64, 64) X(U64, 64)
+    X(F8_E4M3, 8)                                                                                            \
+    X(F8_E8M0, 8)                                                                                            \
+    X(F8_E4M3FNUZ, 8)                                                                                        \
+    X(F8_E5M2FNUZ, 8)                                                                                        \
+    X(I16, 16)                                                                                               \
+    X(U16, 16)                                                                                               \
+    X(F16, 16)                                                                                               \
+    X(BF16, 16)                                                                                              \
+    X(I32, 32)                                                                                               \
+    X(U32, 32)                                                                                               \
+    X(F32, 32)                                                                                               \
+    X(C64, 64)                                                                                               \
+    X(F64, 64)                                                                                               \
+    X(I64, 64)                                                                                               \
+    X(U64, 64)
 
 typedef enum lethe__st_dtype {
 #define LETHE_DTYPE_ENUM(name, bits) LETHE__ST_##name,
@@ -41,7 +54,7 @@ typedef struct lethe__st_tensor {
     int n_dims;
     uint64_t shape[LETHE__ST_MAX_DIMS];
     uint64_t n_bytes;
-    const void *bytes;
+    const void *bytes; /* of a file: of any alignment */
 } lethe__st_tensor;
 
 typedef struct lethe__st_metadata {

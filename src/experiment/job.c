@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "data/split.h"
 #include "experiment/history.h"
 #include "experiment/run_directory.h"
@@ -21,7 +22,6 @@
 #include "models/model.h"
 #include <lethe/version.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct running {
@@ -38,16 +38,24 @@ typedef struct running {
 
 /* --- messages and history --- */
 
-static void on_log(void *user, lethe_log_level level, const char *sentence) {
+static void write_log(const running *run, lethe_log_level level, const char *sentence) {
     static const char *const names[] = {"error", "warning", "info", "debug"};
-    const running *run = user;
-    const lethe_runtime *outer = &run->job->runtime;
     char now[32];
     lethe__clock_text(now);
     fprintf(run->directory.log, "%s %s: %s\n", now, names[level], sentence);
     fflush(run->directory.log);
+}
+
+static void on_log(void *user, lethe_log_level level, const char *sentence) {
+    const running *run = user;
+    const lethe_runtime *outer = &run->job->runtime;
+    write_log(run, level, sentence);
     if (outer->log != NULL)
         outer->log(outer->user, level, sentence);
+}
+
+lethe_status lethe__kept_path(const char *run, int epoch, char **out) {
+    return lethe__format_text(out, "%s/epoch-%d.safetensors", run, epoch);
 }
 
 static lethe_status write_in(const running *run, const char *name, char **path) {
@@ -93,10 +101,10 @@ lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *su
     json_t *config = lethe__option_set_to_json(&job->set);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         json_object_del(config, places[i]);
-    json_t *identity = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "version", lethe_version(), "command",
-                                 job->command, "config", config, "data",
-                                 lethe_dataset_get_info(subject->dataset)->digest, "val", val, "forget",
-                                 forget, "parent", subject->origin.digest);
+    json_t *identity =
+        json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "version", lethe_version(), "command", job->command,
+                  "config", config, "data", lethe_dataset_get_info(subject->dataset)->digest, "val", val,
+                  "forget", forget, "parent", subject->origin.digest);
     char *dump = identity != NULL ? json_dumps(identity, JSON_COMPACT) : NULL;
     json_decref(identity);
     if (dump == NULL)
@@ -147,8 +155,8 @@ static lethe_status begin(running *run) {
     LETHE_TRY(lethe__run_directory_remove_events(&run->directory));
     LETHE_TRY(lethe__events_open(run->directory.path, &run->events));
     const lethe_dataset_info *data = lethe_dataset_get_info(subject->dataset);
-    lethe__log(&run->runtime, LETHE_LOG_INFO, "%s of %s on %s: %zu train, %zu val, %zu forget%s", job->command,
-               lethe_model_get_info(subject->model)->arch, data->name,
+    lethe__log(&run->runtime, LETHE_LOG_INFO, "%s of %s on %s: %zu train, %zu val, %zu forget%s",
+               job->command, lethe_model_get_info(subject->model)->arch, data->name,
                lethe_split_samples(subject->split, subject->dataset, LETHE_PART_TRAIN).n, val.n,
                lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET).n,
                run->directory.resumes ? "; continuing an interrupted run" : "");
@@ -216,7 +224,7 @@ static lethe_status finish(running *run, lethe_run_result *out) {
 static lethe_status end_badly(running *run, lethe_status status) {
     char sentence[1024];
     snprintf(sentence, sizeof sentence, "%s", lethe_last_message());
-    lethe__log(&run->runtime, LETHE_LOG_DEBUG, "%s", sentence);
+    write_log(run, LETHE_LOG_ERROR, sentence);
     if (status == LETHE_DIVERGED || status == LETHE_STOPPED)
         LETHE_TRY(write_history(run));
     if (status == LETHE_DIVERGED) {

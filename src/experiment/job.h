@@ -1,7 +1,7 @@
 /* job.h - what the jobs of the experiment room share.
  *
- * A job is carried out in the same steps whatever it does: open the subject (data, split, model), open the run
- * directory, let the job work on a trainer, record. lethe__job_run does all but the work. */
+ * A job is carried out in the same steps whatever it does: open the subject (data, split, model), open the
+ * run directory, let the job work on a trainer, record. lethe__job_run does all but the work. */
 #ifndef LETHE_EXPERIMENT_JOB_H
 #define LETHE_EXPERIMENT_JOB_H
 
@@ -13,25 +13,29 @@ typedef struct lethe__job lethe__job;
 struct lethe__job {
     const char *command;            /* "train" */
     const void *options;            /* the public structure; what the pointers below point into */
-    const lethe_run_options *run;
-    lethe__subject_options subject;
-    lethe__option_set set;          /* everything that is stored as the run's configuration */
-    lethe_runtime runtime;          /* the caller's; `set` covers it */
+    const lethe_run_options *run;   /* part of them */
+    lethe__subject_options subject; /* likewise */
+    lethe__option_set set;          /* over them and `runtime`: the run's configuration */
+    lethe_runtime runtime;          /* the caller's */
     bool measures_rte;              /* the work is an unlearning method */
     lethe_status (*work)(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer);
 };
 
 lethe_status lethe__job_run(const lethe__job *job, lethe_run_result *out);
 
-/* Runs a few training steps on a copy of the model. `samples` is what the job trains on, n_trainings how often
- * it goes through its epochs. */
-lethe_status lethe__job_estimate(const lethe__job *job, const lethe__subject *subject, lethe_samples samples,
-                                 int n_trainings, lethe_estimate *out);
+/* Runs a few training steps on the job's model, which is opened for that; `part` is what the job trains on,
+ * n_trainings how often it goes through its epochs. */
+lethe_status lethe__job_estimate(const lethe__job *job, lethe_part part, int n_trainings,
+                                 lethe_estimate *out);
 
-/* Everything that has to be the same for an interrupted run to be continued, as a digest. `split` is the
- * path of the run's split.json. */
-lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject, const char *split,
+/* Everything that has to be the same for an interrupted run to be continued, as a digest. */
+lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject,
                                  char text[LETHE_DIGEST_TEXT]);
+
+/* Checks the values of `set` against their tables and, with data->name NULL, fills the options of the data
+ * from the run directory `model`. */
+lethe_status lethe__job_complete(lethe__option_set *set, const lethe_dataset_options *data,
+                                 const char *model);
 
 /* Adds a group whose values stay as they are. */
 lethe_status lethe__option_set_lend(lethe__option_set *set, const char *heading, const lethe_option *table,
@@ -42,8 +46,12 @@ lethe_status lethe__option_set_lend(lethe__option_set *set, const char *heading,
 lethe_status lethe__train_job_lend(lethe_train_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__prune_job_lend(lethe_prune_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__unlearn_job_lend(lethe_unlearn_job *job, lethe_runtime *runtime, lethe__option_set *set);
-lethe_status lethe__evaluate_job_lend(lethe_evaluate_job *job, lethe_runtime *runtime, lethe__option_set *set);
+lethe_status lethe__evaluate_job_lend(lethe_evaluate_job *job, lethe_runtime *runtime,
+                                      lethe__option_set *set);
 lethe_status lethe__predict_job_lend(lethe_predict_job *job, lethe_runtime *runtime, lethe__option_set *set);
+
+/* RUN/epoch-K.safetensors in fresh memory: the model of a run as it was after K epochs. */
+lethe_status lethe__kept_path(const char *run, int epoch, char **out);
 
 extern const lethe_option lethe__split_option_table[];
 

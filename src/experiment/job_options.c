@@ -1,8 +1,8 @@
 /* job_options.c - the option tables of the jobs, and how they make up each job.
  *
  * The same groups give a job its defaults, the command line its options, and a run its stored configuration.
- * The rows for the options that several jobs have are macros over the job's type, since each job holds them at
- * an offset of its own. */
+ * The rows for the options that several jobs have are macros over the job's type, since each job holds them
+ * at an offset of its own. */
 #include "base/fail.h"
 #include "experiment/job.h"
 #include <string.h>
@@ -80,6 +80,18 @@ static const lethe_option model_table[] = {
     LETHE_OPTIONS_END,
 };
 
+static const lethe_option keep_table[] = {
+    {.name = "keep-epoch",
+     .type = LETHE_OPTION_INT,
+     .offset = offsetof(lethe_train_job, keep_epoch),
+     .value = "-1",
+     .minimum = -1,
+     .maximum = 1e6,
+     .placeholder = "K",
+     .help = "also store the model as it is after K epochs, for pruning with rewinding; -1 stores none"},
+    LETHE_OPTIONS_END,
+};
+
 static const lethe_option prune_method_table[] = {
     {.name = "method",
      .type = LETHE_OPTION_STRING,
@@ -91,11 +103,12 @@ static const lethe_option prune_method_table[] = {
 };
 
 #define FORGET_ROW(job)                                                                                      \
-    {.name = "forget",                                                                                       \
-     .type = LETHE_OPTION_STRING,                                                                            \
-     .offset = offsetof(job, forget),                                                                        \
-     .placeholder = "SET",                                                                                   \
-     .help = "forget set: class=K, random=F, class=K,random=F or ids=FILE; without it that of the given run"}
+    {                                                                                                        \
+        .name = "forget", .type = LETHE_OPTION_STRING, .offset = offsetof(job, forget),                      \
+        .placeholder = "SET",                                                                                \
+        .help =                                                                                              \
+            "forget set: class=K, random=F, class=K,random=F or ids=FILE; without it that of the given run"  \
+    }
 
 static const lethe_option unlearn_method_table[] = {
     FORGET_ROW(lethe_unlearn_job),
@@ -179,6 +192,7 @@ lethe_status lethe__train_job_lend(lethe_train_job *job, lethe_runtime *runtime,
     LETHE_TRY(lethe__option_set_lend(set, "Run", run_table, &job->run));
     LETHE_TRY(lend_subject(set, &job->data, &job->split, &job->model));
     LETHE_TRY(lethe__option_set_lend(set, "Training", lethe_fit_option_table, &job->fit));
+    LETHE_TRY(lethe__option_set_lend(set, "Rewinding", keep_table, job));
     return lend_runtime(set, runtime);
 }
 
@@ -195,8 +209,7 @@ lethe_status lethe__unlearn_job_lend(lethe_unlearn_job *job, lethe_runtime *runt
     LETHE_TRY(lethe__option_set_lend(set, "Run", run_table, &job->run));
     LETHE_TRY(lethe__option_set_lend(set, "Unlearning", unlearn_method_table, job));
     if (job->record != NULL)
-        LETHE_TRY(
-            lethe__option_set_lend(set, job->record->title, job->record->options, job->method_options));
+        LETHE_TRY(lethe__option_set_lend(set, job->record->title, job->record->options, job->method_options));
     LETHE_TRY(lend_subject(set, &job->data, &job->split, &job->model));
     return lend_runtime(set, runtime);
 }
@@ -249,4 +262,15 @@ lethe_status lethe_predict_job_defaults(lethe_predict_job *job) {
     lethe__option_set set = {0};
     memset(job, 0, sizeof *job);
     return fill_defaults(&set, lethe__predict_job_lend(job, NULL, &set));
+}
+
+lethe_status lethe__job_complete(lethe__option_set *set, const lethe_dataset_options *data,
+                                 const char *model) {
+    if (data->name == NULL)
+        LETHE_TRY(lethe__option_set_inherit(set, model));
+    if (data->name == NULL)
+        LETHE_FAIL(LETHE_USAGE, "no data set was named, and there is no run directory to take one from");
+    for (int i = 0; i < set->n_groups; i++)
+        LETHE_TRY(lethe_options_check(set->groups[i].table, set->groups[i].values));
+    return LETHE_OK;
 }

@@ -4,8 +4,8 @@
  * They are inherited option by option from the run's stored configuration, so that a chain train - prune -
  * unlearn - evaluate names the data once. */
 #include "experiment/origin.h"
-#include "base/fail.h"
 #include "base/digest.h"
+#include "base/fail.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -19,7 +19,8 @@ static lethe_status check_record(const json_t *record, const char *path) {
     json_t *config = NULL;
     LETHE_TRY(lethe__json_get_text(record, "schema", path, &schema));
     if (strcmp(schema, "lethe.run/1") != 0)
-        LETHE_FAIL(LETHE_INPUT, "%s: its schema is '%.64s', but this lethe reads 'lethe.run/1'", path, schema);
+        LETHE_FAIL(LETHE_INPUT, "%s: its schema is '%.64s', but this lethe reads 'lethe.run/1'", path,
+                   schema);
     LETHE_TRY(lethe__json_get_text(record, "outcome", path, &outcome));
     if (strcmp(outcome, "finished") != 0)
         LETHE_FAIL(LETHE_INPUT, "%s: the run ended as '%.64s' and has no model", path, outcome);
@@ -78,9 +79,20 @@ void lethe__origin_fini(lethe__origin *origin) {
     memset(origin, 0, sizeof *origin);
 }
 
-double lethe__origin_rte_seconds(const lethe__origin *origin) {
-    const json_t *seconds = json_object_get(origin->record, "rte_seconds");
-    return json_is_number(seconds) ? json_number_value(seconds) : NAN;
+static double number_or_nan(const json_t *value) {
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+lethe__unlearned lethe__origin_unlearned(const lethe__origin *origin) {
+    const json_t *record = origin->record;
+    const char *command = json_string_value(json_object_get(record, "command"));
+    lethe__unlearned unlearned = {.method = NULL, .rte_seconds = NAN, .parent_sparsity = NAN};
+    if (command == NULL || strcmp(command, "unlearn") != 0)
+        return unlearned;
+    unlearned.method = json_string_value(json_object_get(json_object_get(record, "config"), "method"));
+    unlearned.rte_seconds = number_or_nan(json_object_get(record, "rte_seconds"));
+    unlearned.parent_sparsity = number_or_nan(json_object_get(json_object_get(record, "parent"), "sparsity"));
+    return unlearned;
 }
 
 /* --- inheriting --- */

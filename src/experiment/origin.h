@@ -6,10 +6,10 @@
 #include <lethe/data.h>
 
 typedef struct lethe__origin {
-    char *path;                      /* as the user gave it */
-    char *model_path;                /* the .safetensors file */
-    json_t *record;                  /* run.json; NULL: the path is a file */
-    char digest[LETHE_DIGEST_TEXT];  /* of the file */
+    char *path;                     /* as the user gave it */
+    char *model_path;               /* the .safetensors file */
+    json_t *record;                 /* run.json; NULL: the path is a file */
+    char digest[LETHE_DIGEST_TEXT]; /* of the file */
 } lethe__origin;
 
 /* LETHE_INPUT: there is no such file, or the folder holds no finished run. */
@@ -19,7 +19,12 @@ void lethe__origin_fini(lethe__origin *origin);
 /* run.json of a run that finished with a model, checked for its schema. Free with json_decref. */
 lethe_status lethe__run_record_read(const char *directory, json_t **out);
 
-/* Seconds that the method of the run took; NaN: not known. */
-double lethe__origin_rte_seconds(const lethe__origin *origin);
+/* What the run says of the unlearning that made its model. */
+typedef struct lethe__unlearned {
+    const char *method;     /* lent; NULL: the model was not unlearned, or comes from a file */
+    double rte_seconds;     /* NaN: not known */
+    double parent_sparsity; /* NaN: not known */
+} lethe__unlearned;
+lethe__unlearned lethe__origin_unlearned(const lethe__origin *origin);
 
 #endif

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 static const char checkpoint_name[] = "checkpoint.safetensors";
-static const char events_prefix[] = "events.out.tfevents.";
 
 lethe_status lethe__run_directory_check(const lethe_run_options *options) {
     if (options->out == NULL || options->out[0] == 0)
@@ -39,16 +38,21 @@ lethe_status lethe__run_directory_remove(const lethe__run_directory *directory, 
     return status;
 }
 
-lethe_status lethe__run_directory_remove_events(const lethe__run_directory *directory) {
+/* Removes the files whose names begin with `prefix`. */
+static lethe_status remove_all(const lethe__run_directory *directory, const char *prefix) {
     DIR *folder = opendir(directory->path);
     if (folder == NULL)
         LETHE_FAIL(LETHE_FAILED, "%s: cannot be listed: %s", directory->path, strerror(errno));
     lethe_status status = LETHE_OK;
     for (const struct dirent *entry; status == LETHE_OK && (entry = readdir(folder)) != NULL;)
-        if (strncmp(entry->d_name, events_prefix, sizeof events_prefix - 1) == 0)
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
             status = lethe__run_directory_remove(directory, entry->d_name);
     closedir(folder);
     return status;
+}
+
+lethe_status lethe__run_directory_remove_events(const lethe__run_directory *directory) {
+    return remove_all(directory, "events.out.tfevents.");
 }
 
 static lethe_status clear(const lethe__run_directory *directory) {
@@ -56,6 +60,8 @@ static lethe_status clear(const lethe__run_directory *directory) {
                                         "config.yaml", "history.csv",       "evaluation.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         LETHE_TRY(lethe__run_directory_remove(directory, names[i]));
+    LETHE_TRY(lethe__run_directory_remove_events(directory));
+    LETHE_TRY(remove_all(directory, "epoch-"));
     if (ftruncate(fileno(directory->log), 0) != 0)
         LETHE_FAIL(LETHE_FAILED, "%s: log.txt cannot be cleared: %s", directory->path, strerror(errno));
     return LETHE_OK;

@@ -1,9 +1,9 @@
 /* run_record.c - run.json, schema lethe.run/1.
  *
  * Everything that a reader needs to know about a run without opening another file: the configuration that
- * repeats it, digests of what went in (parent model, data, forget set), the machine, and the figures that came
- * out. Numbers that were not measured are null. jansson's packing answers NULL for any part that is NULL, so
- * exhausted memory shows once, at the end. */
+ * repeats it, digests of what went in (parent model, data, forget set), the machine, and the figures that
+ * came out. Numbers that were not measured are null. jansson's packing answers NULL for any part that is
+ * NULL, so exhausted memory shows once, at the end. */
 #include "experiment/run_record.h"
 #include "base/fail.h"
 #include "data/split.h"
@@ -32,12 +32,13 @@ json_t *lethe__machine_to_json(const lethe_runtime *runtime) {
                      libraries_to_json());
 }
 
-static json_t *parent_to_json(const lethe__origin *origin) {
+static json_t *parent_to_json(const lethe__subject *subject) {
+    const lethe__origin *origin = &subject->origin;
     if (origin->path == NULL)
         return json_null();
     char *whole = realpath(origin->path, NULL); /* a record outlives the working directory */
-    json_t *object =
-        json_pack("{s:s, s:s}", "path", whole != NULL ? whole : origin->path, "digest", origin->digest);
+    json_t *object = json_pack("{s:s, s:s, s:o}", "path", whole != NULL ? whole : origin->path, "digest",
+                               origin->digest, "sparsity", lethe__json_real(subject->sparsity));
     free(whole);
     return object;
 }
@@ -81,7 +82,7 @@ static json_t *record_to_json(const lethe__run_record *record) {
     const lethe_run_result *result = record->result;
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:I, s:i, s:o, s:o, s:s}",
                      "schema", "lethe.run/1", "command", job->command, "config",
-                     lethe__option_set_to_json(&job->set), "parent", parent_to_json(&subject->origin), "data",
+                     lethe__option_set_to_json(&job->set), "parent", parent_to_json(subject), "data",
                      data_to_json(subject), "forget", forget_to_json(subject), "machine",
                      lethe__machine_to_json(&job->runtime), "seed", (json_int_t)job->runtime.seed, "started",
                      record->started, "seconds", lethe__json_real(result->seconds), "rte_seconds",

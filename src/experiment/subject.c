@@ -134,8 +134,8 @@ static lethe_status fill_subject(const lethe__subject_options *options, const le
                                      options->split->split_seed));
     if (subject->origin.path == NULL)
         return create_model(options->model, subject->dataset, runtime->seed, &subject->model);
-    LETHE_TRY(
-        lethe__subject_load_model(&subject->origin, options->model, subject->dataset, &subject->model));
+    LETHE_TRY(lethe__subject_load_model(&subject->origin, options->model, subject->dataset, &subject->model));
+    subject->sparsity = lethe_model_sparsity(subject->model);
     warn_about_data(subject, runtime);
     return LETHE_OK;
 }

@@ -18,6 +18,7 @@ typedef struct lethe__subject {
     lethe_dataset *dataset;
     lethe_split *split;
     lethe_model *model;
+    double sparsity; /* of the model as it was opened */
 } lethe__subject;
 
 /* LETHE_USAGE: neither a model nor an architecture was named, or options contradict each other; LETHE_INPUT:

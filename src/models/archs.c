@@ -1,7 +1,6 @@
 /* archs.c - the shelf of architectures: finding one by name in the registry that the build made. */
-#include "base/fail.h"
+#include "base/suggest.h"
 #include "models/model.h"
-#include <stdio.h>
 #include <string.h>
 
 enum { MAX_ARCHS = 64 };
@@ -22,10 +21,8 @@ lethe_status lethe__arch_find(const char *name, const lethe__arch **out) {
                 *out = arch;
                 return LETHE_OK;
             }
-    char known[512] = "";
-    for (const char *const *each = lethe_model_archs(); *each != NULL; each++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used > 0 ? ", " : "", *each);
-    }
-    LETHE_FAIL(LETHE_USAGE, "unknown architecture '%s'; known are %s", name, known);
+    size_t n = 0;
+    for (const char *const *each = lethe_model_archs(); *each != NULL; each++)
+        n++;
+    return lethe__fail_unknown("architecture", name, lethe_model_archs(), n);
 }

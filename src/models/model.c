@@ -81,6 +81,17 @@ lethe_status lethe_model_copy(const lethe_model *model, lethe_model **out) {
     return LETHE_OK;
 }
 
+lethe_status lethe__model_copy_weights(const lethe_model *from, lethe_model *to) {
+    const lethe__graph *graph = to->graph;
+    if (strcmp(from->info.arch, to->info.arch) != 0 || from->graph->parameter_size != graph->parameter_size)
+        LETHE_FAIL(LETHE_USAGE, "weights of a %s with %zu parameters do not fit a %s with %zu",
+                   from->info.arch, from->graph->parameter_size, to->info.arch, graph->parameter_size);
+    memcpy(to->weights.parameters, from->weights.parameters, graph->parameter_size * sizeof(float));
+    memcpy(to->weights.buffers, from->weights.buffers, graph->buffer_size * sizeof(float));
+    lethe__model_apply_mask(to);
+    return LETHE_OK;
+}
+
 void lethe_model_destroy(lethe_model **model) {
     if (*model == NULL)
         return;

@@ -25,6 +25,10 @@ const lethe__arch *const *lethe__arch_families(void);
 
 lethe_status lethe__arch_find(const char *name, const lethe__arch **out);
 
+/* Writes the parameters and running statistics of `from` to `to`, whose mask stays on. LETHE_USAGE: the two
+ * are of different networks. */
+lethe_status lethe__model_copy_weights(const lethe_model *from, lethe_model *to);
+
 /* Gives a dense model an all-ones mask. */
 lethe_status lethe__model_make_mask(lethe_model *model);
 /* Zeroes masked weights and adds 1 to the version. */

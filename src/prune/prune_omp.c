@@ -3,14 +3,15 @@
  * Idea: after training, small weights matter least; remove all that must go at once.
  *   score = |w| over the convolution weights of all layers together; the round(sparsity * count) lowest go
  *
- * Two forms:
- *   fit.epochs > 0   train from the weights that the model arrives with (fresh ones for the paper's recipe)
- *                    and keep those of the rewinding epoch; prune; rewind the surviving weights, unless
+ * Three forms:
+ *   fit.epochs > 0   train from fresh weights and keep those of the rewinding epoch, unless the model comes
+ *                    trained, and its early weights with it; prune; rewind the surviving weights, unless
  *                    rewinding is "none"; train again with the mask, for as many epochs
+ *   ... and trained  the same for a model that has had its first training: it starts at the pruning
  *   fit.epochs = 0   prune the model as it is and stop (the bare form, Section 3 of the paper)
  *
  * Source: Han et al. 2015 (magnitude), Frankle et al. 2020 (rewinding to an early epoch), as used by Jia et
- * al. 2023 for its weak dependence on the forget set. Cost: two trainings; pruning itself takes no time. */
+ * al. 2023 for its weak dependence on the forget set. Cost: two trainings, or one; pruning takes no time. */
 #include "base/fail.h"
 #include "base/memory.h"
 #include "models/model.h"
@@ -28,19 +29,39 @@ static lethe_status prune_by_magnitude(lethe_model *model, double sparsity) {
     return status;
 }
 
-static lethe_status run(lethe_trainer *trainer, lethe_samples samples, const lethe_prune_options *options) {
-    lethe_model *model = lethe_trainer_model(trainer);
-    if (options->fit.epochs == 0)
-        return prune_by_magnitude(model, options->sparsity);
+/* The first training; keeps the weights of the epoch to rewind to. */
+static lethe_status train_dense(lethe_trainer *trainer, lethe_samples samples,
+                                const lethe_prune_options *options) {
     lethe_rewind rewind;
     int epoch;
     LETHE_TRY(lethe_rewind_parse(options->rewind, &rewind, &epoch));
     if (rewind != LETHE_REWIND_NONE)
         lethe_trainer_keep_epoch(trainer, epoch);
-    LETHE_TRY(lethe_trainer_fit(trainer, "dense training", samples, &options->fit));
+    return lethe_trainer_fit(trainer, "dense training", samples, &options->fit);
+}
+
+static lethe_status rewind_weights(lethe_trainer *trainer, const lethe_prune_options *options) {
+    lethe_rewind rewind;
+    int epoch;
+    LETHE_TRY(lethe_rewind_parse(options->rewind, &rewind, &epoch));
+    if (rewind == LETHE_REWIND_NONE)
+        return LETHE_OK;
+    if (!options->trained)
+        return lethe_trainer_rewind(trainer);
+    if (options->early == NULL)
+        LETHE_FAIL(LETHE_USAGE, "rewinding a trained model to '%s' needs that model as it was then",
+                   options->rewind);
+    return lethe__model_copy_weights(options->early, lethe_trainer_model(trainer));
+}
+
+static lethe_status run(lethe_trainer *trainer, lethe_samples samples, const lethe_prune_options *options) {
+    lethe_model *model = lethe_trainer_model(trainer);
+    if (options->fit.epochs == 0)
+        return prune_by_magnitude(model, options->sparsity);
+    if (!options->trained)
+        LETHE_TRY(train_dense(trainer, samples, options));
     LETHE_TRY(prune_by_magnitude(model, options->sparsity));
-    if (rewind != LETHE_REWIND_NONE)
-        LETHE_TRY(lethe_trainer_rewind(trainer));
+    LETHE_TRY(rewind_weights(trainer, options));
     return lethe_trainer_fit(trainer, "sparse training", samples, &options->fit);
 }
 

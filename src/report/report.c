@@ -110,7 +110,8 @@ static lethe_status list_folder(DIR *stream, char ***names, size_t *n) {
         LETHE_TRY(lethe__copy_text(entry->d_name, &(*names)[*n]));
         ++*n;
     }
-    qsort(*names, *n, sizeof **names, by_name);
+    if (*n > 0)
+        qsort(*names, *n, sizeof **names, by_name);
     return LETHE_OK;
 }
 

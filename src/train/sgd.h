@@ -11,7 +11,7 @@ typedef struct lethe__sgd {
 } lethe__sgd;
 
 /* parameters, velocity, gradients: [n]; the first two change. velocity is zero before the first step. mask:
- * [n] 0 or 1, or NULL; parameters and velocity become zero where it is 0. */
+ * [n] 0 or 1, or NULL; parameters and velocity are zero where it is 0, and stay so. */
 void lethe__sgd_step(const lethe__sgd *sgd, float *parameters, float *velocity, const float *gradients,
                      const uint8_t *mask, size_t n);
 

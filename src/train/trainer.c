@@ -116,14 +116,28 @@ lethe_status lethe__trainer_keep(lethe_trainer *trainer) {
     return LETHE_OK;
 }
 
-lethe_status lethe_trainer_rewind(lethe_trainer *trainer) {
-    const lethe__training_state *state = &trainer->state;
-    lethe_model *model = trainer->model;
+static lethe_status copy_kept(const lethe__training_state *state, lethe_model *model) {
     if (state->kept_parameters == NULL)
         LETHE_FAIL(LETHE_USAGE, "there is nothing to rewind to: no fit has kept the weights of an epoch");
     memcpy(model->weights.parameters, state->kept_parameters, model->graph->parameter_size * sizeof(float));
     memcpy(model->weights.buffers, state->kept_buffers, model->graph->buffer_size * sizeof(float));
     lethe__model_apply_mask(model);
+    return LETHE_OK;
+}
+
+lethe_status lethe_trainer_rewind(lethe_trainer *trainer) {
+    return copy_kept(&trainer->state, trainer->model);
+}
+
+lethe_status lethe_trainer_get_kept(const lethe_trainer *trainer, lethe_model **out) {
+    lethe_model *kept;
+    LETHE_TRY(lethe_model_create(&trainer->model->info, &kept));
+    lethe_status status = copy_kept(&trainer->state, kept);
+    if (status != LETHE_OK) {
+        lethe_model_destroy(&kept);
+        return status;
+    }
+    *out = kept;
     return LETHE_OK;
 }
 
@@ -150,6 +164,7 @@ static lethe_status begin_stage(lethe__fit *fit, int stage) {
         restore_model(trainer);
         return LETHE_OK;
     }
+    trainer->model->weights.version++; /* the caller may have written to the model's views */
     state->stage = stage;
     state->epoch = 0;
     state->step = state->n_correct = state->n_seen = 0;

@@ -16,15 +16,27 @@ bool lethe__native_supports(const lethe__operation *operation);
 const char *lethe__native_describe(const lethe__operation *operation);
 
 /* n values from index `at` of f32 or bf16 data: where they lie, or widened into `buffer`. */
-const float *lethe__row_read(const void *data, lethe__dtype dtype, size_t at, size_t n, float *buffer);
-/* Where to put n values that lethe__row_write then stores at index `at`: their place, or `buffer`. */
-float *lethe__row_target(void *data, lethe__dtype dtype, size_t at, float *buffer);
-void lethe__row_write(void *data, lethe__dtype dtype, size_t at, size_t n, const float *target);
+static inline const float *lethe__row_read(const lethe__row_kernels *kernels, const void *data,
+                                           lethe__dtype dtype, size_t at, size_t n, float *buffer) {
+    if (dtype == LETHE__F32)
+        return (const float *)data + at;
+    kernels->widen(n, (const uint16_t *)data + at, buffer);
+    return buffer;
+}
 
-/* n values of diff_dst from index `at`, with those of diff_dst_2 added if it is there. `buffers` are two
- * rows. */
-const float *lethe__row_diff_dst(const lethe__operation *operation, size_t at, size_t n,
-                                 float buffers[2][LETHE__ROW]);
+/* Where to put values that lethe__row_write then stores at index `at`: their place, or `buffer`. */
+static inline float *lethe__row_target(void *data, lethe__dtype dtype, size_t at, float *buffer) {
+    return dtype == LETHE__F32 ? (float *)data + at : buffer;
+}
+static inline void lethe__row_write(const lethe__row_kernels *kernels, void *data, lethe__dtype dtype,
+                                    size_t at, size_t n, const float *target) {
+    if (dtype == LETHE__BF16)
+        kernels->narrow(n, target, (uint16_t *)data + at);
+}
+
+/* n values of diff_dst from index `at`, with those of diff_dst_2 added if it is there. */
+const float *lethe__row_diff_dst(const lethe__row_kernels *kernels, const lethe__operation *operation,
+                                 size_t at, size_t n, float buffers[3][LETHE__ROW]);
 
 static inline size_t lethe__smaller(size_t a, size_t b) {
     return a < b ? a : b;

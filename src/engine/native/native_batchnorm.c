@@ -1,11 +1,10 @@
-/* native_batchnorm.c - batch normalisation with residual and ReLU, in as few passes over memory as it takes.
+/* native_batchnorm.c - batch normalisation with residual and ReLU, in few passes over memory.
  *
- *     forward:    one pass reads src for the statistics (training), one reads src [, residual] and writes dst
- *     backward:   g = diff_dst [+ diff_dst_2] where dst > 0. One pass reads what g takes and src, for sum g
- * and sum g (src - mean), and writes diff_residual = g; one reads g and src and writes diff_src:
+ * forward:   one pass reads src for the statistics (in training), one reads src [and residual] and writes
+ * dst. backward:  one pass takes the sums over g = diff_dst [+ diff_dst_2] where dst > 0, and writes
+ *            diff_residual = g; one reads g and src and writes diff_src. With i = 1 / sqrt(variance + eps),
  *
- *     diff_src = weight i (g - sum g / m - (src - mean) i^2 sum(g (src - mean)) / m)     i = 1 /
- * sqrt(variance + eps)
+ *     diff_src = weight i (g - (sum g) / m - (src - mean) i^2 (sum g (src - mean)) / m)
  *
  * The formulas are those of ref_batchnorm.c. Without a residual the ReLU's mask is computed again from src,
  * which is read anyway, rather than read from dst.
@@ -25,23 +24,53 @@ static const double epsilon = 1e-5, momentum = 0.1;
 
 enum { CHUNK_VALUES = 16384, MIN_CHUNK_PIXELS = 64 };
 
-/* How the batch is cut. */
-typedef struct cut {
+/* A batch in work: what is computed with what, how the batch is cut, and the parts of the scratch memory.
+ * Lanes hold the value of a channel once for each pixel of a row: [pitch]. */
+typedef struct batch {
+    const lethe__operation *operation;
+    const lethe__row_kernels *kernels;
     size_t pixels, channels;
     size_t fold;  /* pixels side by side in a row */
     size_t pitch; /* values from row to row: fold * channels */
     size_t chunk_pixels, n_chunks, n_panels;
-} cut;
+    double *totals;                                                /* [2, channels] */
+    float *partial;                                                /* [n_chunks, 2, channels] */
+    float *mean, *scale, *shift, *by_gradient, *by_src, *constant; /* lanes */
+} batch;
 
-static cut cut_batch(const lethe__view *src) {
-    cut c = {.pixels = (size_t)src->n * (size_t)src->h * (size_t)src->w, .channels = (size_t)src->c};
-    c.fold = c.channels < LETHE__ROW ? LETHE__ROW / c.channels : 1;
-    c.pitch = c.fold * c.channels;
-    c.chunk_pixels =
-        CHUNK_VALUES / c.channels > MIN_CHUNK_PIXELS ? CHUNK_VALUES / c.channels : MIN_CHUNK_PIXELS;
-    c.n_chunks = (c.pixels + c.chunk_pixels - 1) / c.chunk_pixels;
-    c.n_panels = (c.pitch + LETHE__ROW - 1) / LETHE__ROW;
-    return c;
+enum { N_LANES = 6 };
+
+static batch open_batch(const lethe__operation *operation) {
+    const lethe__view *src = &operation->src;
+    batch b = {.operation = operation,
+               .kernels = lethe__row_kernels_choose(),
+               .pixels = (size_t)src->n * (size_t)src->h * (size_t)src->w,
+               .channels = (size_t)src->c};
+    b.fold = b.channels < LETHE__ROW ? LETHE__ROW / b.channels : 1;
+    b.pitch = b.fold * b.channels;
+    b.chunk_pixels =
+        CHUNK_VALUES / b.channels > MIN_CHUNK_PIXELS ? CHUNK_VALUES / b.channels : MIN_CHUNK_PIXELS;
+    b.n_chunks = (b.pixels + b.chunk_pixels - 1) / b.chunk_pixels;
+    b.n_panels = (b.pitch + LETHE__ROW - 1) / LETHE__ROW;
+    return b;
+}
+
+static batch open_batch_with_scratch(const lethe__operation *operation) {
+    batch b = open_batch(operation);
+    b.totals = operation->scratch;
+    b.partial = (void *)(b.totals + 2 * b.channels);
+    float **const lanes[N_LANES] = {&b.mean, &b.scale, &b.shift, &b.by_gradient, &b.by_src, &b.constant};
+    for (size_t i = 0; i < N_LANES; i++)
+        *lanes[i] = b.partial + b.n_chunks * 2 * b.channels + i * b.pitch;
+    return b;
+}
+
+static lethe_status create(lethe__operation *operation) {
+    batch b = open_batch(operation);
+    operation->workspace_bytes = 2 * b.channels * sizeof(float); /* mean, and 1 / sqrt(variance + epsilon) */
+    operation->scratch_bytes =
+        2 * b.channels * sizeof(double) + (b.n_chunks * 2 * b.channels + N_LANES * b.pitch) * sizeof(float);
+    return LETHE_OK;
 }
 
 /* One panel of one chunk: rows start at begin, begin + pitch, ... below end. */
@@ -49,15 +78,17 @@ typedef struct tile {
     size_t chunk, pixels, begin, end;
     size_t lane,
         n_lanes; /* the first lane of the panel; values in a row, fewer in the last if that is cut short */
+    size_t n_channels;
 } tile;
 
-static tile tile_at(const cut *c, size_t i) {
-    tile t = {.chunk = i / c->n_panels, .lane = i % c->n_panels * LETHE__ROW};
-    size_t first = t.chunk * c->chunk_pixels;
-    t.pixels = lethe__smaller(c->chunk_pixels, c->pixels - first);
-    t.begin = first * c->channels + t.lane;
-    t.end = (first + t.pixels) * c->channels;
-    t.n_lanes = lethe__smaller(LETHE__ROW, c->pitch - t.lane);
+static tile tile_at(const batch *b, size_t i) {
+    tile t = {.chunk = i / b->n_panels, .lane = i % b->n_panels * LETHE__ROW};
+    size_t first = t.chunk * b->chunk_pixels;
+    t.pixels = lethe__smaller(b->chunk_pixels, b->pixels - first);
+    t.begin = first * b->channels + t.lane;
+    t.end = (first + t.pixels) * b->channels;
+    t.n_lanes = lethe__smaller(LETHE__ROW, b->pitch - t.lane);
+    t.n_channels = t.n_lanes / b->fold;
     return t;
 }
 
@@ -65,90 +96,55 @@ static size_t row_length(const tile *t, size_t at) {
     return lethe__smaller(t->n_lanes, t->end - at);
 }
 
-/* The parts of the scratch memory. Lanes hold a channel's value once for each pixel of a row: [pitch]. */
-typedef struct memory {
-    double *total[2]; /* [channels] */
-    float *partial;   /* [n_chunks, 2, channels] */
-    float *mean, *scale, *shift, *by_gradient, *by_src, *constant;
-} memory;
-
-enum { N_LANES = 6 };
-
-static memory split_scratch(const cut *c, void *scratch) {
-    memory m = {.total = {scratch, (double *)scratch + c->channels}};
-    m.partial = (float *)(m.total[1] + c->channels);
-    m.mean = m.partial + c->n_chunks * 2 * c->channels;
-    m.scale = m.mean + c->pitch;
-    m.shift = m.scale + c->pitch;
-    m.by_gradient = m.shift + c->pitch;
-    m.by_src = m.by_gradient + c->pitch;
-    m.constant = m.by_src + c->pitch;
-    return m;
+static void visit_tiles(const batch *b, void (*visit)(const batch *b, const tile *t)) {
+#pragma omp parallel for schedule(static) num_threads(b->operation->threads)
+    for (size_t i = 0; i < b->n_chunks * b->n_panels; i++) {
+        tile t = tile_at(b, i);
+        visit(b, &t);
+    }
 }
 
-static lethe_status create(lethe__operation *operation) {
-    cut c = cut_batch(&operation->src);
-    operation->workspace_bytes = 2 * c.channels * sizeof(float); /* mean, and 1 / sqrt(variance + epsilon) */
-    operation->scratch_bytes =
-        2 * c.channels * sizeof(double) + (c.n_chunks * 2 * c.channels + N_LANES * c.pitch) * sizeof(float);
-    return LETHE_OK;
-}
-
-static float *partial_sums(const cut *c, const memory *m, const tile *t, size_t which) {
-    return m->partial + (2 * t->chunk + which) * c->channels + t->lane;
-}
-
-/* Adds up the pixels that lie side by side in a row. */
-static void unfold(const cut *c, const tile *t, const float *lanes, float *sums) {
-    size_t n = c->fold == 1 ? t->n_lanes : c->channels;
-    memcpy(sums, lanes, n * sizeof *sums);
-    for (size_t pixel = 1; pixel < c->fold; pixel++)
-        for (size_t i = 0; i < n; i++)
-            sums[i] += lanes[pixel * n + i];
-}
-
-static void spread(const cut *c, const float *values, float *lanes) {
-    for (size_t pixel = 0; pixel < c->fold; pixel++)
-        memcpy(lanes + pixel * c->channels, values, c->channels * sizeof *values);
+/* Adds up the pixels that lie side by side in a row: sum 0 or 1 of the tile's channels. */
+static float *unfold(const batch *b, const tile *t, const float *lanes, size_t which) {
+    float *sums = b->partial + (2 * t->chunk + which) * b->channels + t->lane;
+    memcpy(sums, lanes, t->n_channels * sizeof *sums);
+    for (size_t pixel = 1; pixel < b->fold; pixel++)
+        for (size_t i = 0; i < t->n_channels; i++)
+            sums[i] += lanes[pixel * t->n_channels + i];
+    return sums;
 }
 
 /* --- forward --- */
 
-static void tile_statistics(const lethe__operation *operation, const cut *c, const memory *m, const tile *t) {
-    const lethe__row_kernels *kernels = lethe__row_kernels_choose();
-    const lethe__view *src = &operation->src;
+static void tile_statistics(const batch *b, const tile *t) {
+    const lethe__view *src = &b->operation->src;
     float sums[LETHE__ROW] = {0}, squares[LETHE__ROW] = {0}, buffer[LETHE__ROW];
-    for (size_t at = t->begin; at < t->end; at += c->pitch) {
+    for (size_t at = t->begin; at < t->end; at += b->pitch) {
         size_t n = row_length(t, at);
-        kernels->add(n, lethe__row_read(src->data, src->dtype, at, n, buffer), sums);
+        b->kernels->add(n, lethe__row_read(b->kernels, src->data, src->dtype, at, n, buffer), sums);
     }
-    float *mean = partial_sums(c, m, t, 0);
-    unfold(c, t, sums, mean);
-    size_t n_channels = c->fold == 1 ? t->n_lanes : c->channels;
-    for (size_t i = 0; i < n_channels; i++)
+    float *mean = unfold(b, t, sums, 0);
+    for (size_t i = 0; i < t->n_channels; i++)
         mean[i] /= (float)t->pixels;
     for (size_t i = 0; i < t->n_lanes; i++)
-        sums[i] = mean[i % n_channels];
-    for (size_t at = t->begin; at < t->end; at += c->pitch) {
+        sums[i] = mean[i % t->n_channels];
+    for (size_t at = t->begin; at < t->end; at += b->pitch) {
         size_t n = row_length(t, at);
-        kernels->add_squares(n, lethe__row_read(src->data, src->dtype, at, n, buffer), sums, squares);
+        const float *x = lethe__row_read(b->kernels, src->data, src->dtype, at, n, buffer);
+        b->kernels->add_squares(n, x, sums, squares);
     }
-    unfold(c, t, squares, partial_sums(c, m, t, 1));
+    unfold(b, t, squares, 1);
 }
 
-/* Leaves the batch's means and sums of squared deviations in m->total. */
-static void batch_statistics(const lethe__operation *operation, const cut *c, const memory *m) {
-#pragma omp parallel for schedule(static) num_threads(operation->threads)
-    for (size_t i = 0; i < c->n_chunks * c->n_panels; i++) {
-        tile t = tile_at(c, i);
-        tile_statistics(operation, c, m, &t);
-    }
-    memset(m->total[0], 0, 2 * c->channels * sizeof(double));
-    for (size_t chunk = 0; chunk < c->n_chunks; chunk++) {
-        size_t before = chunk * c->chunk_pixels, more = lethe__smaller(c->chunk_pixels, c->pixels - before);
-        const float *partial = m->partial + 2 * chunk * c->channels;
-        lethe__row_kernels_choose()->join_statistics(c->channels, (double)before, (double)more, partial,
-                                                     partial + c->channels, m->total[0], m->total[1]);
+/* Leaves the batch's means and sums of squared deviations in b->totals. */
+static void batch_statistics(const batch *b) {
+    visit_tiles(b, tile_statistics);
+    memset(b->totals, 0, 2 * b->channels * sizeof *b->totals);
+    for (size_t chunk = 0; chunk < b->n_chunks; chunk++) {
+        size_t before = chunk * b->chunk_pixels, more = lethe__smaller(b->chunk_pixels, b->pixels - before);
+        const float *partial = b->partial + 2 * chunk * b->channels;
+        b->kernels->join_statistics(b->channels, (double)before, (double)more, partial, partial + b->channels,
+                                    b->totals, b->totals + b->channels);
     }
 }
 
@@ -157,25 +153,25 @@ static void move_towards(float *running, double value) {
 }
 
 /* Fills the workspace from the batch (moving the running statistics) or from the running statistics. */
-static lethe_status prepare_statistics(lethe__operation *operation, lethe__mode mode, const cut *c,
-                                       const memory *m) {
-    float *mean = operation->workspace, *inverse = mean + c->channels;
-    if (mode == LETHE__MODE_TRAIN && c->pixels < 2)
+static lethe_status prepare_statistics(const batch *b, lethe__mode mode) {
+    const lethe__operation *operation = b->operation;
+    float *mean = operation->workspace, *inverse = mean + b->channels;
+    const double *squares = b->totals + b->channels;
+    if (mode == LETHE__MODE_TRAIN && b->pixels < 2)
         LETHE_FAIL(LETHE_USAGE,
                    "BatchNorm cannot be trained on a batch of %d sample of %dx%d pixels: the variance needs "
-                   "more than "
-                   "1 value per channel; use a larger batch",
+                   "more than 1 value per channel; use a larger batch",
                    operation->src.n, operation->src.h, operation->src.w);
     if (mode == LETHE__MODE_TRAIN)
-        batch_statistics(operation, c, m);
-    for (size_t i = 0; i < c->channels; i++) {
+        batch_statistics(b);
+    for (size_t i = 0; i < b->channels; i++) {
         double variance = (double)operation->running_var[i];
         mean[i] = operation->running_mean[i];
         if (mode == LETHE__MODE_TRAIN) {
-            variance = m->total[1][i] / (double)c->pixels;
-            mean[i] = (float)m->total[0][i];
-            move_towards(&operation->running_mean[i], m->total[0][i]);
-            move_towards(&operation->running_var[i], m->total[1][i] / (double)(c->pixels - 1));
+            variance = squares[i] / (double)b->pixels;
+            mean[i] = (float)b->totals[i];
+            move_towards(&operation->running_mean[i], b->totals[i]);
+            move_towards(&operation->running_var[i], squares[i] / (double)(b->pixels - 1));
         }
         inverse[i] = (float)(1 / sqrt(variance + epsilon));
     }
@@ -183,39 +179,41 @@ static lethe_status prepare_statistics(lethe__operation *operation, lethe__mode 
 }
 
 /* dst before residual and ReLU = (src - mean) * scale + shift. */
-static void prepare_lanes(const lethe__operation *operation, const cut *c, const memory *m) {
-    const float *mean = operation->workspace, *inverse = mean + c->channels;
-    spread(c, mean, m->mean);
-    spread(c, operation->bias, m->shift);
-    for (size_t i = 0; i < c->pitch; i++)
-        m->scale[i] = operation->weight[i % c->channels] * inverse[i % c->channels];
+static void prepare_lanes(const batch *b) {
+    const float *mean = b->operation->workspace, *inverse = mean + b->channels;
+    for (size_t i = 0; i < b->pitch; i++) {
+        size_t channel = i % b->channels;
+        b->mean[i] = mean[channel];
+        b->scale[i] = b->operation->weight[channel] * inverse[channel];
+        b->shift[i] = b->operation->bias[channel];
+    }
 }
 
-static void tile_normalise(const lethe__operation *operation, const cut *c, const memory *m, const tile *t) {
-    const lethe__view *src = &operation->src, *residual = &operation->residual, *dst = &operation->dst;
+static void normalise(const batch *b, const tile *t, size_t n, const float *x, const float *residual,
+                      bool relu, float *y) {
+    b->kernels->normalise(n, x, b->mean + t->lane, b->scale + t->lane, b->shift + t->lane, residual, relu, y);
+}
+
+static void tile_normalise(const batch *b, const tile *t) {
+    const lethe__view *src = &b->operation->src, *residual = &b->operation->residual,
+                      *dst = &b->operation->dst;
     float src_buffer[LETHE__ROW], residual_buffer[LETHE__ROW], dst_buffer[LETHE__ROW];
-    for (size_t at = t->begin; at < t->end; at += c->pitch) {
+    for (size_t at = t->begin; at < t->end; at += b->pitch) {
         size_t n = row_length(t, at);
-        const float *x = lethe__row_read(src->data, src->dtype, at, n, src_buffer), *r = NULL;
+        const float *x = lethe__row_read(b->kernels, src->data, src->dtype, at, n, src_buffer), *r = NULL;
         if (residual->data != NULL)
-            r = lethe__row_read(residual->data, residual->dtype, at, n, residual_buffer);
+            r = lethe__row_read(b->kernels, residual->data, residual->dtype, at, n, residual_buffer);
         float *y = lethe__row_target(dst->data, dst->dtype, at, dst_buffer);
-        lethe__row_kernels_choose()->normalise(n, x, m->mean + t->lane, m->scale + t->lane,
-                                               m->shift + t->lane, r, operation->node->relu, y);
-        lethe__row_write(dst->data, dst->dtype, at, n, y);
+        normalise(b, t, n, x, r, b->operation->node->relu, y);
+        lethe__row_write(b->kernels, dst->data, dst->dtype, at, n, y);
     }
 }
 
 static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
-    cut c = cut_batch(&operation->src);
-    memory m = split_scratch(&c, operation->scratch);
-    LETHE_TRY(prepare_statistics(operation, mode, &c, &m));
-    prepare_lanes(operation, &c, &m);
-#pragma omp parallel for schedule(static) num_threads(operation->threads)
-    for (size_t i = 0; i < c.n_chunks * c.n_panels; i++) {
-        tile t = tile_at(&c, i);
-        tile_normalise(operation, &c, &m, &t);
-    }
+    batch b = open_batch_with_scratch(operation);
+    LETHE_TRY(prepare_statistics(&b, mode));
+    prepare_lanes(&b);
+    visit_tiles(&b, tile_normalise);
     return LETHE_OK;
 }
 
@@ -227,101 +225,94 @@ typedef struct buffers {
 } buffers;
 
 /* g of n values from index `at`; `x` are those of src. Also writes diff_residual where there is one. */
-static const float *gradient_row(const lethe__operation *operation, const memory *m, size_t lane, size_t at,
-                                 size_t n, const float *x, buffers *b) {
-    const lethe__row_kernels *kernels = lethe__row_kernels_choose();
+static const float *gradient_row(const batch *b, const tile *t, size_t at, size_t n, const float *x,
+                                 buffers *rows) {
+    const lethe__operation *operation = b->operation;
     lethe__dtype dtype = operation->dst.dtype;
-    bool relu = operation->node->relu, masked_by_dst = relu && operation->residual.data != NULL;
-    const float *first = lethe__row_read(operation->diff_dst, dtype, at, n, b->diff_dst), *second = NULL,
-                *y = NULL;
+    bool relu = operation->node->relu;
+    const float *first = lethe__row_read(b->kernels, operation->diff_dst, dtype, at, n, rows->diff_dst);
+    const float *second = NULL, *y = NULL;
     if (!relu && operation->diff_dst_2 == NULL && operation->diff_residual == NULL)
         return first;
     if (operation->diff_dst_2 != NULL)
-        second = lethe__row_read(operation->diff_dst_2, dtype, at, n, b->diff_dst_2);
-    if (masked_by_dst) {
-        y = lethe__row_read(operation->dst.data, dtype, at, n, b->dst);
+        second = lethe__row_read(b->kernels, operation->diff_dst_2, dtype, at, n, rows->diff_dst_2);
+    if (relu && operation->residual.data != NULL) {
+        y = lethe__row_read(b->kernels, operation->dst.data, dtype, at, n, rows->dst);
     } else if (relu) {
-        kernels->normalise(n, x, m->mean + lane, m->scale + lane, m->shift + lane, NULL, false, b->dst);
-        y = b->dst;
+        normalise(b, t, n, x, NULL, false, rows->dst);
+        y = rows->dst;
     }
-    float *g = b->gradient;
+    float *g = rows->gradient;
     if (operation->diff_residual != NULL)
-        g = lethe__row_target(operation->diff_residual, dtype, at, b->gradient);
-    kernels->gradient(n, first, second, y, g);
+        g = lethe__row_target(operation->diff_residual, dtype, at, rows->gradient);
+    b->kernels->gradient(n, first, second, y, g);
     if (operation->diff_residual != NULL)
-        lethe__row_write(operation->diff_residual, dtype, at, n, g);
+        lethe__row_write(b->kernels, operation->diff_residual, dtype, at, n, g);
     return g;
 }
 
-static void tile_sums(const lethe__operation *operation, const cut *c, const memory *m, const tile *t) {
-    const lethe__view *src = &operation->src;
+static void tile_sums(const batch *b, const tile *t) {
+    const lethe__view *src = &b->operation->src;
     float sums[LETHE__ROW] = {0}, products[LETHE__ROW] = {0};
-    buffers b;
-    for (size_t at = t->begin; at < t->end; at += c->pitch) {
+    buffers rows;
+    for (size_t at = t->begin; at < t->end; at += b->pitch) {
         size_t n = row_length(t, at);
-        const float *x = lethe__row_read(src->data, src->dtype, at, n, b.src);
-        const float *g = gradient_row(operation, m, t->lane, at, n, x, &b);
-        lethe__row_kernels_choose()->add_products(n, g, x, m->mean + t->lane, sums, products);
+        const float *x = lethe__row_read(b->kernels, src->data, src->dtype, at, n, rows.src);
+        const float *g = gradient_row(b, t, at, n, x, &rows);
+        b->kernels->add_products(n, g, x, b->mean + t->lane, sums, products);
     }
-    unfold(c, t, sums, partial_sums(c, m, t, 0));
-    unfold(c, t, products, partial_sums(c, m, t, 1));
+    unfold(b, t, sums, 0);
+    unfold(b, t, products, 1);
 }
 
-static void tile_diff_src(const lethe__operation *operation, const cut *c, const memory *m, const tile *t) {
-    const lethe__view *src = &operation->src;
-    buffers b;
-    for (size_t at = t->begin; at < t->end; at += c->pitch) {
+static void tile_diff_src(const batch *b, const tile *t) {
+    const lethe__view *src = &b->operation->src;
+    const void *diff_residual = b->operation->diff_residual;
+    void *diff_src = b->operation->diff_src;
+    buffers rows;
+    for (size_t at = t->begin; at < t->end; at += b->pitch) {
         size_t n = row_length(t, at);
-        const float *x = lethe__row_read(src->data, src->dtype, at, n, b.src);
-        const float *g = operation->diff_residual != NULL
-                             ? lethe__row_read(operation->diff_residual, src->dtype, at, n, b.gradient)
-                             : gradient_row(operation, m, t->lane, at, n, x, &b);
-        float *to = lethe__row_target(operation->diff_src, src->dtype, at, b.diff_src);
-        lethe__row_kernels_choose()->diff_src(n, g, x, m->mean + t->lane, m->by_gradient + t->lane,
-                                              m->by_src + t->lane, m->constant + t->lane, to);
-        lethe__row_write(operation->diff_src, src->dtype, at, n, to);
+        const float *x = lethe__row_read(b->kernels, src->data, src->dtype, at, n, rows.src);
+        const float *g = diff_residual != NULL
+                             ? lethe__row_read(b->kernels, diff_residual, src->dtype, at, n, rows.gradient)
+                             : gradient_row(b, t, at, n, x, &rows);
+        float *to = lethe__row_target(diff_src, src->dtype, at, rows.diff_src);
+        b->kernels->diff_src(n, g, x, b->mean + t->lane, b->by_gradient + t->lane, b->by_src + t->lane,
+                             b->constant + t->lane, to);
+        lethe__row_write(b->kernels, diff_src, src->dtype, at, n, to);
     }
 }
 
 /* Sums over the batch: parameter gradients, and the lanes of diff_src. */
-static void finish_sums(lethe__operation *operation, lethe__mode mode, const cut *c, const memory *m) {
-    memset(m->total[0], 0, 2 * c->channels * sizeof(double));
-    for (size_t chunk = 0; chunk < c->n_chunks; chunk++) /* both sums lie side by side */
-        lethe__row_kernels_choose()->add_double(2 * c->channels, m->partial + 2 * chunk * c->channels,
-                                                m->total[0]);
-    const float *inverse = (const float *)operation->workspace + c->channels;
+static void finish_sums(const batch *b, lethe__mode mode) {
+    const lethe__operation *operation = b->operation;
+    const double *sums = b->totals, *products = b->totals + b->channels;
+    const float *inverse = (const float *)operation->workspace + b->channels;
+    memset(b->totals, 0, 2 * b->channels * sizeof *b->totals);
+    for (size_t chunk = 0; chunk < b->n_chunks; chunk++) /* both sums lie side by side */
+        b->kernels->add_double(2 * b->channels, b->partial + 2 * chunk * b->channels, b->totals);
     /* running statistics do not depend on src */
-    double share = mode == LETHE__MODE_TRAIN ? 1 / (double)c->pixels : 0;
-    for (size_t i = 0; i < c->pitch; i++) {
-        size_t channel = i % c->channels;
+    double share = mode == LETHE__MODE_TRAIN ? 1 / (double)b->pixels : 0;
+    for (size_t i = 0; i < b->pitch; i++) {
+        size_t channel = i % b->channels;
         double inv = (double)inverse[channel], slope = (double)operation->weight[channel] * inv;
-        m->by_gradient[i] = (float)slope;
-        m->by_src[i] = (float)(-slope * inv * inv * m->total[1][channel] * share);
-        m->constant[i] = (float)(-slope * m->total[0][channel] * share);
+        b->by_gradient[i] = (float)slope;
+        b->by_src[i] = (float)(-slope * inv * inv * products[channel] * share);
+        b->constant[i] = (float)(-slope * sums[channel] * share);
     }
-    for (size_t i = 0; i < c->channels; i++) {
-        operation->diff_bias[i] = (float)m->total[0][i];
-        operation->diff_weight[i] = (float)(m->total[1][i] * (double)inverse[i]);
+    for (size_t i = 0; i < b->channels; i++) {
+        operation->diff_bias[i] = (float)sums[i];
+        operation->diff_weight[i] = (float)(products[i] * (double)inverse[i]);
     }
 }
 
 static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
-    cut c = cut_batch(&operation->src);
-    memory m = split_scratch(&c, operation->scratch);
-    prepare_lanes(operation, &c, &m);
-#pragma omp parallel for schedule(static) num_threads(operation->threads)
-    for (size_t i = 0; i < c.n_chunks * c.n_panels; i++) {
-        tile t = tile_at(&c, i);
-        tile_sums(operation, &c, &m, &t);
-    }
-    finish_sums(operation, mode, &c, &m);
-    if (operation->diff_src == NULL)
-        return LETHE_OK;
-#pragma omp parallel for schedule(static) num_threads(operation->threads)
-    for (size_t i = 0; i < c.n_chunks * c.n_panels; i++) {
-        tile t = tile_at(&c, i);
-        tile_diff_src(operation, &c, &m, &t);
-    }
+    batch b = open_batch_with_scratch(operation);
+    prepare_lanes(&b);
+    visit_tiles(&b, tile_sums);
+    finish_sums(&b, mode);
+    if (operation->diff_src != NULL)
+        visit_tiles(&b, tile_diff_src);
     return LETHE_OK;
 }
 

@@ -7,13 +7,14 @@
 
 /* n channels from channel c of one image. */
 static void pool_channels(const lethe__operation *operation, size_t sample, size_t c, size_t n) {
+    const lethe__row_kernels *kernels = lethe__row_kernels_choose();
     const lethe__view *src = &operation->src;
     size_t channels = (size_t)src->c, pixels = (size_t)src->h * (size_t)src->w;
     float buffer[LETHE__ROW], *dst = (float *)operation->dst.data + sample * channels + c;
     memset(dst, 0, n * sizeof *dst);
     for (size_t pixel = 0; pixel < pixels; pixel++) {
         size_t at = (sample * pixels + pixel) * channels + c;
-        lethe__row_kernels_choose()->add(n, lethe__row_read(src->data, src->dtype, at, n, buffer), dst);
+        kernels->add(n, lethe__row_read(kernels, src->data, src->dtype, at, n, buffer), dst);
     }
     for (size_t i = 0; i < n; i++)
         dst[i] /= (float)pixels;
@@ -30,11 +31,12 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
 }
 
 static void share_gradient(const lethe__operation *operation, size_t sample, size_t c, size_t n) {
+    const lethe__row_kernels *kernels = lethe__row_kernels_choose();
     const lethe__view *src = &operation->src;
     size_t channels = (size_t)src->c, pixels = (size_t)src->h * (size_t)src->w,
            first = sample * pixels * channels + c;
-    float buffers[2][LETHE__ROW], part[LETHE__ROW];
-    const float *diff_dst = lethe__row_diff_dst(operation, sample * channels + c, n, buffers);
+    float buffers[3][LETHE__ROW], part[LETHE__ROW];
+    const float *diff_dst = lethe__row_diff_dst(kernels, operation, sample * channels + c, n, buffers);
     for (size_t i = 0; i < n; i++)
         part[i] = diff_dst[i] / (float)pixels;
     for (size_t pixel = 0; pixel < pixels; pixel++) {
@@ -42,7 +44,7 @@ static void share_gradient(const lethe__operation *operation, size_t sample, siz
         float *target = lethe__row_target(operation->diff_src, src->dtype, at, part);
         if (target != part)
             memcpy(target, part, n * sizeof *part);
-        lethe__row_write(operation->diff_src, src->dtype, at, n, target);
+        lethe__row_write(kernels, operation->diff_src, src->dtype, at, n, target);
     }
 }
 

@@ -41,6 +41,7 @@ static range windows_over(const lethe__node *node, int at, int n_windows) {
 
 /* n channels from channel c of dst's pixel (y, x). */
 static void pool_window(const lethe__operation *operation, size_t sample, int y, int x, size_t c, size_t n) {
+    const lethe__row_kernels *kernels = lethe__row_kernels_choose();
     const lethe__view *src = &operation->src, *dst = &operation->dst;
     const lethe__node *node = operation->node;
     size_t at = pixel_at(dst, sample, y, x) + c;
@@ -52,16 +53,16 @@ static void pool_window(const lethe__operation *operation, size_t sample, int y,
         for (int kx = columns.first; kx < columns.end; kx++) {
             size_t pixel = pixel_at(src, sample, y * node->stride - node->padding + ky,
                                     x * node->stride - node->padding + kx);
-            const float *row = lethe__row_read(src->data, src->dtype, pixel + c, n, src_buffer);
+            const float *row = lethe__row_read(kernels, src->data, src->dtype, pixel + c, n, src_buffer);
             uint8_t tap = (uint8_t)(ky * node->kernel + kx);
             if (ky == rows.first && kx == columns.first) {
                 memcpy(best, row, n * sizeof *best);
                 memset(winner, tap, n);
             } else {
-                lethe__row_kernels_choose()->keep_larger(n, row, tap, best, winner);
+                kernels->keep_larger(n, row, tap, best, winner);
             }
         }
-    lethe__row_write(dst->data, dst->dtype, at, n, best);
+    lethe__row_write(kernels, dst->data, dst->dtype, at, n, best);
 }
 
 static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
@@ -80,23 +81,24 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
 /* n channels from channel c of diff_src's pixel (y, x). */
 static void collect_gradient(const lethe__operation *operation, size_t sample, int y, int x, size_t c,
                              size_t n) {
+    const lethe__row_kernels *kernels = lethe__row_kernels_choose();
     const lethe__view *src = &operation->src, *dst = &operation->dst;
     const lethe__node *node = operation->node;
-    float sums[LETHE__ROW] = {0}, rows_buffer[2][LETHE__ROW], *target;
+    float sums[LETHE__ROW] = {0}, rows_buffer[3][LETHE__ROW], *target;
     range rows = windows_over(node, y, dst->h), columns = windows_over(node, x, dst->w);
     for (int dst_y = rows.first; dst_y < rows.end; dst_y++)
         for (int dst_x = columns.first; dst_x < columns.end; dst_x++) {
             size_t at = pixel_at(dst, sample, dst_y, dst_x) + c;
             int ky = y + node->padding - dst_y * node->stride, kx = x + node->padding - dst_x * node->stride;
-            lethe__row_kernels_choose()->add_won(n, lethe__row_diff_dst(operation, at, n, rows_buffer),
-                                                 (const uint8_t *)operation->workspace + at,
-                                                 (uint8_t)(ky * node->kernel + kx), sums);
+            kernels->add_won(n, lethe__row_diff_dst(kernels, operation, at, n, rows_buffer),
+                             (const uint8_t *)operation->workspace + at, (uint8_t)(ky * node->kernel + kx),
+                             sums);
         }
     size_t at = pixel_at(src, sample, y, x) + c;
     target = lethe__row_target(operation->diff_src, src->dtype, at, sums);
     if (target != sums)
         memcpy(target, sums, n * sizeof *sums);
-    lethe__row_write(operation->diff_src, src->dtype, at, n, target);
+    lethe__row_write(kernels, operation->diff_src, src->dtype, at, n, target);
 }
 
 static lethe_status backward(lethe__operation *operation, lethe__mode mode) {

@@ -1,7 +1,9 @@
 /* onednn_compat.c - versions 2 and 3 of oneDNN: tensor descriptors, and descriptors of convolution passes.
  *
  * DNNL_VERSION_MAJOR, that is the header found by the build, chooses one of two halves, which define the same
- * three functions and LAYOUT. What follows them is common. */
+ * three functions and LAYOUT. What follows them is common.
+ *
+ * Source: the headers dnnl.h of versions 2.6, 3.2 and 3.13, and the C API reference of oneDNN. */
 #include "engine/onednn/onednn_compat.h"
 
 typedef struct geometry {

@@ -40,11 +40,11 @@ static lethe_status check(dnnl_status_t status, const lethe__operation *operatio
     if (status == dnnl_success)
         return LETHE_OK;
     LETHE_FAIL(status == dnnl_out_of_memory ? LETHE_MEMORY : LETHE_FAILED,
-               "oneDNN failed with status %d when it %s a convolution of [%d, %d, %d, %d] to [%d, %d, %d, "
-               "%d], kernel "
-               "%d, stride %d, %s; --backend ref works without oneDNN",
-               (int)status, what, src->n, src->h, src->w, src->c, dst->n, dst->h, dst->w, dst->c,
-               operation->node->kernel, operation->node->stride, src->dtype == LETHE__BF16 ? "bf16" : "f32");
+               "oneDNN failed with status %d when it %s a %s of [%d, %d, %d, %d] to [%d, %d, %d, %d] in %s, "
+               "kernel %d, stride %d; the reference backend works without oneDNN",
+               (int)status, what, operation->node->kind == LETHE__LINEAR ? "linear layer" : "convolution",
+               src->n, src->h, src->w, src->c, dst->n, dst->h, dst->w, dst->c,
+               src->dtype == LETHE__BF16 ? "bf16" : "f32", operation->node->kernel, operation->node->stride);
 }
 
 #define TRY_DNNL(call, operation, what) LETHE_TRY(check((call), (operation), (what)))

@@ -29,7 +29,7 @@ static layout lay_out(const lethe__operation *operation) {
     l.bytes = pairs * sizeof *l.sums + (l.taps * pairs + 2 * widest) * sizeof *l.packed;
     if (operation->scratch != NULL) {
         l.sums = operation->scratch;
-        l.packed = (float *)(l.sums + pairs);
+        l.packed = (void *)(l.sums + pairs);
         l.row = l.packed + l.taps * pairs;
         l.buffer = l.row + widest;
     }

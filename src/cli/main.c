@@ -1,0 +1,62 @@
+/* main.c - the program: finds the command, calls it, and turns what it answers into an exit code.
+ *
+ * 0 done, 1 failed, 2 wrong usage, 3 bad input, 4 diverged, 75 stopped; the sentence behind a failure goes to
+ * standard error. */
+#include "base/fail.h"
+#include "base/suggest.h"
+#include "cli/command.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_COMMANDS = 64 };
+
+lethe_status lethe__command_find(const char *name, const lethe__command **out) {
+    const char *names[MAX_COMMANDS];
+    size_t n = 0;
+    for (const lethe__command *const *command = lethe__commands(); *command != NULL; command++) {
+        if (strcmp((*command)->name, name) == 0) {
+            *out = *command;
+            return LETHE_OK;
+        }
+        if (n < MAX_COMMANDS)
+            names[n++] = (*command)->name;
+    }
+    return lethe__fail_unknown("command", name, names, n);
+}
+
+static const char *command_name(const char *word) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return "help";
+    return strcmp(word, "--version") == 0 ? "version" : word;
+}
+
+static lethe_status dispatch(int argc, char **argv, lethe__call *call) {
+    const lethe__command *command;
+    LETHE_TRY(lethe__command_find(command_name(argv[1]), &command));
+    LETHE_TRY(lethe__call_init(call, command, argc - 1, argv + 1));
+    return lethe__call_run(call);
+}
+
+/* A result that did not reach its reader is a failure. */
+static lethe_status flush_result(void) {
+    if (fflush(stdout) != 0 || ferror(stdout))
+        LETHE_FAIL(LETHE_FAILED, "standard output cannot be written: %s", strerror(errno));
+    return LETHE_OK;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        lethe__help_program(stderr);
+        return lethe_status_exit_code(LETHE_USAGE);
+    }
+    lethe__call call = {.command = NULL};
+    lethe_status status = dispatch(argc, argv, &call);
+    if (status == LETHE_OK)
+        status = flush_result();
+    bool colored = lethe__color_resolve(call.talk.color, isatty(STDERR_FILENO));
+    lethe__call_fini(&call);
+    if (status != LETHE_OK)
+        lethe__print_error(lethe_last_message(), colored);
+    return lethe_status_exit_code(status);
+}

@@ -1,0 +1,110 @@
+/* evaluate_job.c - the job `evaluate`: every metric of a model, and its gaps to a reference.
+ *
+ * The reference is measured anew on the very same division of the data, never read from an earlier result:
+ * gaps between numbers of different divisions mean nothing. */
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "experiment/evaluation_record.h"
+#include "experiment/job.h"
+#include <stdio.h>
+#include <string.h>
+
+static lethe_status measure_reference(const lethe_evaluate_job *job, const lethe__subject *subject,
+                                      const lethe_runtime *runtime, lethe_evaluation *out) {
+    lethe__origin origin;
+    lethe_model *model;
+    LETHE_TRY(lethe__origin_open(job->reference, &origin));
+    lethe_status status = lethe__subject_load_model(&origin, &job->model, subject->dataset, &model);
+    lethe__origin_fini(&origin);
+    LETHE_TRY(status);
+    status = lethe_evaluate(model, subject->dataset, subject->split, &job->options, runtime, out);
+    lethe_model_destroy(&model);
+    return status;
+}
+
+static lethe_status measure(const lethe_evaluate_job *job, const lethe__subject *subject,
+                            const lethe_runtime *runtime, lethe_evaluation_result *result) {
+    LETHE_TRY(lethe_evaluate(subject->model, subject->dataset, subject->split, &job->options, runtime,
+                             &result->model));
+    lethe__unlearned unlearned = lethe__origin_unlearned(&subject->origin);
+    bool was_unlearned = unlearned.method != NULL;
+    result->rte_seconds = unlearned.rte_seconds;
+    result->parent_sparsity = was_unlearned ? unlearned.parent_sparsity : subject->sparsity;
+    snprintf(result->method, sizeof result->method, "%s", was_unlearned ? unlearned.method : "original");
+    snprintf(result->forget, sizeof result->forget, "%s", lethe_split_get_forget(subject->split));
+    if (job->reference == NULL)
+        return LETHE_OK;
+    LETHE_TRY(measure_reference(job, subject, runtime, &result->reference));
+    result->gaps = lethe_evaluation_gaps(&result->model, &result->reference);
+    return LETHE_OK;
+}
+
+/* The file for the result, its folder made; NULL: the model is a plain file and no --out was given. */
+static lethe_status make_place(const lethe_evaluate_job *job, const lethe__subject *subject, char **out) {
+    char *path = NULL;
+    if (job->out == NULL) {
+        if (subject->origin.record != NULL)
+            LETHE_TRY(lethe__path_join(subject->origin.path, "evaluation.json", &path));
+        *out = path;
+        return LETHE_OK;
+    }
+    LETHE_TRY(lethe__copy_text(job->out, &path));
+    char *slash = strrchr(path, '/');
+    lethe_status status = LETHE_OK;
+    if (slash != NULL && slash != path) {
+        *slash = 0;
+        status = lethe__folder_create(path);
+        *slash = '/';
+    }
+    if (status != LETHE_OK) {
+        lethe__free(path);
+        return status;
+    }
+    *out = path;
+    return LETHE_OK;
+}
+
+static lethe_status store(const lethe_evaluate_job *job, const lethe__subject *subject,
+                          const lethe_evaluation_result *result) {
+    char *path = NULL;
+    LETHE_TRY(make_place(job, subject, &path));
+    if (path == NULL)
+        return LETHE_OK;
+    json_t *json = lethe__evaluation_to_json(job, result);
+    lethe_status status = json != NULL
+                              ? lethe__json_write(path, json)
+                              : lethe__fail(LETHE_MEMORY, "out of memory for the result of the evaluation");
+    json_decref(json);
+    lethe__free(path);
+    return status;
+}
+
+static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, lethe__option_set *set,
+                             lethe_evaluation_result *out) {
+    lethe__subject subject;
+    lethe_evaluation_result result = {.rte_seconds = 0};
+    LETHE_TRY(lethe__evaluate_job_lend(job, runtime, set));
+    LETHE_TRY(lethe__job_complete(set, &job->data, job->model.model));
+    if (job->model.model == NULL)
+        LETHE_FAIL(LETHE_USAGE, "evaluating needs a trained model; give --model RUN_OR_FILE");
+    lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget};
+    LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
+    lethe_status status = measure(job, &subject, runtime, &result);
+    if (status == LETHE_OK)
+        status = store(job, &subject, &result);
+    if (status == LETHE_OK)
+        *out = result;
+    lethe__subject_fini(&subject);
+    return status;
+}
+
+lethe_status lethe_evaluate_job_run(const lethe_evaluate_job *options, const lethe_runtime *runtime,
+                                    lethe_evaluation_result *out) {
+    lethe_evaluate_job job = *options;
+    lethe_runtime copy = *runtime;
+    lethe__option_set set = {0};
+    lethe_status status = evaluate(&job, &copy, &set, out);
+    lethe__option_set_fini(&set);
+    return status;
+}

@@ -1,0 +1,190 @@
+/* test_engine_row_kernels.c - the row kernels of every instruction set that this machine has, against the
+ * formulas of row_kernels.h one value at a time. test_engine_operations sees the best set only; this sees the
+ * others too. */
+#include "engine/native/row_kernels.h"
+#include "engine/operation.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MOST = 515, N_ROWS = 6 };
+
+static const size_t lengths[] = {0, 1, 7, 16, 33, 512, MOST};
+enum { N_LENGTHS = sizeof lengths / sizeof lengths[0] };
+
+static size_t kernels_here(const lethe__row_kernels *sets[3]) {
+    size_t n = 0;
+    sets[n++] = &lethe__row_kernels_baseline;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        sets[n++] = &lethe__row_kernels_avx2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+        sets[n++] = &lethe__row_kernels_avx512;
+    return n;
+}
+
+/* Values in [-2, 2], another row for each `which`; no two rows are equal. */
+static void fill(float row[MOST], unsigned which) {
+    uint32_t bits = 12345u + 977u * which;
+    for (size_t i = 0; i < MOST; i++) {
+        bits = bits * 1664525u + 1013904223u;
+        row[i] = (float)(bits >> 8) / (float)(1 << 22) - 2;
+    }
+}
+
+static void assert_near(double got, double want) {
+    assert_true(fabs(got - want) <= 1e-6 * (1 + fabs(want)));
+}
+
+static void for_all(void (*check)(const lethe__row_kernels *kernels, size_t n)) {
+    const lethe__row_kernels *sets[3];
+    size_t n_sets = kernels_here(sets);
+    for (size_t s = 0; s < n_sets; s++)
+        for (size_t l = 0; l < N_LENGTHS; l++)
+            check(sets[s], lengths[l]);
+}
+
+static void check_bf16(const lethe__row_kernels *kernels, size_t n) {
+    static const float special[] = {0,      -0.0f,       INFINITY,   -INFINITY, NAN, 3.3961776e38f,
+                                    1e-45f, 1.00390625f, 1.01171875f};
+    float values[MOST], wide[MOST];
+    uint16_t narrow[MOST];
+    fill(values, 0);
+    memcpy(values, special, sizeof special);
+    kernels->narrow(n, values, narrow);
+    kernels->widen(n, narrow, wide);
+    for (size_t i = 0; i < n; i++) {
+        float want = lethe__bf16_to_f32(lethe__f32_to_bf16(values[i]));
+        assert_int_equal(narrow[i], lethe__f32_to_bf16(values[i]));
+        assert_memory_equal(&wide[i], &want, sizeof want);
+    }
+}
+
+static void bf16_is_converted_as_one_by_one(void **state) {
+    (void)state;
+    for_all(check_bf16);
+}
+
+static void check_normalise(const lethe__row_kernels *kernels, size_t n) {
+    float rows[N_ROWS][MOST], dst[MOST];
+    for (unsigned i = 0; i < N_ROWS; i++)
+        fill(rows[i], i);
+    for (int variant = 0; variant < 4; variant++) {
+        bool residual = variant & 1, relu = variant & 2;
+        rows[0][0] = relu ? NAN : 1;
+        kernels->normalise(n, rows[0], rows[1], rows[2], rows[3], residual ? rows[4] : NULL, relu, dst);
+        for (size_t i = 0; i < n; i++) {
+            double want = ((double)rows[0][i] - (double)rows[1][i]) * (double)rows[2][i] +
+                          (double)rows[3][i] + (residual ? (double)rows[4][i] : 0);
+            if (isnan(want))
+                assert_true(isnan(dst[i]));
+            else
+                assert_near((double)dst[i], relu && want < 0 ? 0 : want);
+        }
+    }
+}
+
+static void normalise_follows_its_formula(void **state) {
+    (void)state;
+    for_all(check_normalise);
+}
+
+static void check_backward(const lethe__row_kernels *kernels, size_t n) {
+    float rows[N_ROWS][MOST], got[MOST], sum[MOST], product[MOST];
+    for (unsigned i = 0; i < N_ROWS; i++)
+        fill(rows[i], i);
+    rows[2][0] = 0; /* dst of exactly 0 lets nothing through */
+    for (int variant = 0; variant < 4; variant++) {
+        bool second = variant & 1, masked = variant & 2;
+        kernels->gradient(n, rows[0], second ? rows[1] : NULL, masked ? rows[2] : NULL, got);
+        for (size_t i = 0; i < n; i++) {
+            double want = (double)rows[0][i] + (second ? (double)rows[1][i] : 0);
+            assert_near((double)got[i], masked && !(rows[2][i] > 0) ? 0 : want);
+        }
+    }
+    memcpy(sum, rows[3], sizeof sum);
+    memcpy(product, rows[4], sizeof product);
+    kernels->add_products(n, rows[0], rows[1], rows[2], sum, product);
+    kernels->diff_src(n, rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], got);
+    for (size_t i = 0; i < n; i++) {
+        double g = (double)rows[0][i], centred = (double)rows[1][i] - (double)rows[2][i];
+        assert_near((double)sum[i], (double)rows[3][i] + g);
+        assert_near((double)product[i], (double)rows[4][i] + g * centred);
+        assert_near((double)got[i],
+                    (double)rows[3][i] * g + (double)rows[4][i] * centred + (double)rows[5][i]);
+    }
+}
+
+static void backward_follows_its_formulas(void **state) {
+    (void)state;
+    for_all(check_backward);
+}
+
+static void check_sums(const lethe__row_kernels *kernels, size_t n) {
+    float rows[N_ROWS][MOST], sum[MOST], squares[MOST];
+    double wide[MOST], mean[MOST], deviations[MOST];
+    for (unsigned i = 0; i < N_ROWS; i++)
+        fill(rows[i], i);
+    for (size_t i = 0; i < MOST; i++) {
+        wide[i] = mean[i] = (double)rows[2][i];
+        deviations[i] = 1;
+    }
+    memcpy(sum, rows[2], sizeof sum);
+    memcpy(squares, rows[3], sizeof squares);
+    kernels->add(n, rows[0], sum);
+    kernels->add_squares(n, rows[0], rows[1], squares);
+    kernels->add_double(n, rows[0], wide);
+    kernels->join_statistics(n, 3, 5, rows[0], rows[1], mean, deviations);
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)rows[0][i], centred = x - (double)rows[1][i], before = (double)rows[2][i];
+        assert_near((double)sum[i], before + x);
+        assert_near((double)squares[i], (double)rows[3][i] + centred * centred);
+        assert_near(wide[i], before + x);
+        assert_near(mean[i], (3 * before + 5 * x) / 8);
+        assert_near(deviations[i], 1 + (double)rows[1][i] + (x - before) * (x - before) * 15 / 8);
+    }
+}
+
+static void sums_follow_their_formulas(void **state) {
+    (void)state;
+    for_all(check_sums);
+}
+
+static void check_maxima(const lethe__row_kernels *kernels, size_t n) {
+    float src[MOST], best[MOST], won[MOST], old[MOST];
+    uint8_t winner[MOST];
+    fill(src, 0);
+    fill(best, 1);
+    src[0] = best[0];       /* the first of equals stays */
+    src[1] = best[2] = NAN; /* NaN beats all and is not beaten */
+    memset(winner, 3, sizeof winner);
+    memcpy(old, best, sizeof old);
+    memset(won, 0, sizeof won);
+    kernels->keep_larger(n, src, 7, best, winner);
+    kernels->add_won(n, src, winner, 7, won);
+    for (size_t i = 0; i < n; i++) {
+        bool larger = i == 1 || src[i] > old[i];
+        assert_int_equal(winner[i], larger ? 7 : 3);
+        assert_memory_equal(&best[i], larger ? &src[i] : &old[i], sizeof best[i]);
+        if (i != 1)
+            assert_true(won[i] == (larger ? src[i] : 0));
+    }
+}
+
+static void maxima_remember_their_tap(void **state) {
+    (void)state;
+    for_all(check_maxima);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bf16_is_converted_as_one_by_one), cmocka_unit_test(normalise_follows_its_formula),
+        cmocka_unit_test(backward_follows_its_formulas),   cmocka_unit_test(sums_follow_their_formulas),
+        cmocka_unit_test(maxima_remember_their_tap),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

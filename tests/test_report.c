@@ -1,0 +1,179 @@
+/* test_report.c - reports from evaluation files: grouping, means, gaps, and what happens to damaged input. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "report/report.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/lethe-report-XXXXXX";
+
+static void write_evaluation(const char *name, const char *method, const char *forget, double sparsity,
+                             double ua, double mia, double ra, double ta, double rte) {
+    char path[256], text[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(lethe__folder_create(path), LETHE_OK);
+    snprintf(path, sizeof path, "%s/%s/evaluation.json", folder, name);
+    snprintf(text, sizeof text,
+             "{\"schema\": \"lethe.evaluation/1\", \"method\": \"%s\", \"forget\": \"%s\", "
+             "\"parent_sparsity\": %g, \"UA\": %g, "
+             "\"RA\": %g, \"TA\": %g, \"MIA_efficacy\": {\"confidence\": %g}, \"RTE_seconds\": %g}",
+             method, forget, sparsity, ua, ra, ta, mia, rte);
+    assert_int_equal(lethe__file_write(path, text, strlen(text)), LETHE_OK);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return 1;
+    write_evaluation("trial1/retrain", "retrain", "class=3", 0, 100, 100, 99, 90, 60);
+    write_evaluation("trial2/retrain", "retrain", "class=3", 0, 100, 100, 97, 88, 40);
+    write_evaluation("trial1/ga", "ga", "class=3", 0, 80, 70, 95, 85, 2);
+    write_evaluation("trial2/ga", "ga", "class=3", 0, 90, 80, 95, 87, 3);
+    write_evaluation("trial1/ga-sparse", "ga", "class=3", 0.8999, 95, 90, 96, 86, 2);
+    write_evaluation("trial1/ft", "ft", "random=0.1", 0, 5, 10, 99, 90, 10);
+    return 0;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+static lethe_report *open_report(void) {
+    const char *folders[] = {folder};
+    lethe_report *report = NULL;
+    if (lethe_report_create(folders, 1, &report) != LETHE_OK)
+        fail_msg("%s", lethe_last_message());
+    return report;
+}
+
+static void trials_are_averaged_and_compared_with_retrain(void **state) {
+    (void)state;
+    lethe_report *report = open_report();
+    assert_int_equal(report->n_rows, 4);
+    const lethe__row *retrain = &report->rows[0], *ga = &report->rows[1], *sparse = &report->rows[2],
+                     *ft = &report->rows[3];
+    assert_true(retrain->is_retrain);
+    assert_int_equal(retrain->n_trials, 2);
+    assert_float_equal(retrain->metrics[LETHE__RA].value, 98, 1e-12);
+    assert_float_equal(retrain->metrics[LETHE__RA].deviation, sqrt(2), 1e-12);
+
+    assert_string_equal(ga->method, "ga");
+    assert_float_equal(ga->gaps[LETHE__UA], 15, 1e-12);
+    assert_float_equal(ga->gaps[LETHE__MIA], 25, 1e-12);
+    assert_float_equal(ga->gaps[LETHE__RA], 3, 1e-12);
+    assert_float_equal(ga->gaps[LETHE__TA], 3, 1e-12);
+    assert_float_equal(ga->disparity_average, 11.5, 1e-12);
+    assert_float_equal(ga->speed_up, 20, 1e-12);
+
+    assert_float_equal(sparse->sparsity, 0.9, 1e-12); /* no Retrain of a sparse model: no gap */
+    assert_int_equal(sparse->n_trials, 1);
+    assert_true(isnan(sparse->metrics[LETHE__UA].deviation));
+    assert_true(isnan(sparse->disparity_average));
+    assert_string_equal(ft->forget, "random=0.1");
+    lethe_report_destroy(&report);
+    assert_null(report);
+}
+
+static char *written(lethe_status (*write)(const lethe_report *, FILE *)) {
+    lethe_report *report = open_report();
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    assert_int_equal(write(report, stream), LETHE_OK);
+    fclose(stream);
+    lethe_report_destroy(&report);
+    return text;
+}
+
+static void tables_hold_the_numbers(void **state) {
+    (void)state;
+    char *text = written(lethe_report_write_text);
+    assert_non_null(strstr(text, "Forget class=3 (2 trials"));
+    assert_non_null(strstr(text, "85.00 ±7.07 (15.00)"));
+    assert_non_null(strstr(text, "90 % sparse"));
+    assert_non_null(strstr(text, "20.0x"));
+    free(text);
+    text = written(lethe_report_write_markdown);
+    assert_non_null(strstr(text, "| GA | dense | 85.00 ±7.07 (15.00) |"));
+    free(text);
+    text = written(lethe_report_write_json);
+    json_t *root = NULL;
+    assert_int_equal(lethe__json_parse(text, strlen(text), "report", &root), LETHE_OK);
+    assert_int_equal(json_array_size(json_object_get(root, "rows")), 4);
+    assert_true(
+        json_is_null(json_object_get(json_array_get(json_object_get(root, "rows"), 3), "disparity_average")));
+    json_decref(root);
+    free(text);
+}
+
+static void page_is_written_whole(void **state) {
+    (void)state;
+    lethe_report *report = open_report();
+    char path[256];
+    uint8_t *text;
+    size_t n;
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    assert_int_equal(lethe_report_write_html(report, path), LETHE_OK);
+    lethe_report_destroy(&report);
+    assert_int_equal(lethe__file_read(path, 1 << 20, &text, &n), LETHE_OK);
+    assert_non_null(strstr((char *)text, "<td>85.00 ±7.07 (15.00)</td>"));
+    assert_non_null(strstr((char *)text, "</html>"));
+    assert_null(strstr((char *)text, "http")); /* no outside resource */
+    lethe__free(text);
+}
+
+static void bad_input_is_refused(void **state) {
+    (void)state;
+    char empty[] = "/tmp/lethe-report-XXXXXX", path[256];
+    assert_non_null(mkdtemp(empty));
+    const char *folders[] = {empty};
+    lethe_report *report = NULL;
+    assert_int_equal(lethe_report_create(folders, 1, &report), LETHE_INPUT);
+    snprintf(path, sizeof path, "%s/evaluation.json", empty);
+    assert_int_equal(lethe__file_write(path, "{\"UA\": 1}", 9), LETHE_OK);
+    assert_int_equal(lethe_report_create(folders, 1, &report), LETHE_INPUT);
+    assert_non_null(strstr(lethe_last_message(), path));
+    assert_non_null(strstr(lethe_last_message(), "forget"));
+    assert_int_equal(lethe__file_remove(path), LETHE_OK);
+    assert_int_equal(rmdir(empty), 0);
+    assert_int_equal(lethe_report_create(folders, 1, &report), LETHE_INPUT); /* the folder is gone */
+    assert_null(report);
+}
+
+static void every_allocation_failure_is_clean(void **state) {
+    (void)state;
+    const char *folders[] = {folder};
+    for (uint64_t nth = 1;; nth++) {
+        int64_t live = lethe__memory_live_blocks();
+        lethe_report *report = NULL;
+        lethe__memory_fail_nth(nth);
+        lethe_status status = lethe_report_create(folders, 1, &report);
+        lethe__memory_fail_nth(0);
+        lethe_report_destroy(&report);
+        assert_int_equal(lethe__memory_live_blocks(), live);
+        if (status == LETHE_OK)
+            return;
+        assert_int_equal(status, LETHE_MEMORY);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trials_are_averaged_and_compared_with_retrain),
+        cmocka_unit_test(tables_hold_the_numbers),
+        cmocka_unit_test(page_is_written_whole),
+        cmocka_unit_test(bad_input_is_refused),
+        cmocka_unit_test(every_allocation_failure_is_clean),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
