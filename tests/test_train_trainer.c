@@ -379,11 +379,17 @@ static int close_tiny(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_fit_is_the_sum_of_its_steps),  TEST(test_learns),
-        TEST(test_no_epochs_change_nothing),     TEST(test_divergence_is_caught),
-        TEST(test_bad_samples_are_refused),      TEST(test_stopped_once_at_every_step),
-        TEST(test_stopped_again_and_again),      TEST(test_finished_run_is_not_repeated),
-        TEST(test_stop_before_the_first_step),   TEST(test_checkpoint_of_another_run_is_refused),
+        TEST(test_fit_is_the_sum_of_its_steps),
+        TEST(test_two_threads_repeat_themselves),
+        TEST(test_learns),
+        TEST(test_no_epochs_change_nothing),
+        TEST(test_divergence_is_caught),
+        TEST(test_bad_samples_are_refused),
+        TEST(test_stopped_once_at_every_step),
+        TEST(test_stopped_again_and_again),
+        TEST(test_finished_run_is_not_repeated),
+        TEST(test_stop_before_the_first_step),
+        TEST(test_checkpoint_of_another_run_is_refused),
         TEST(test_survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,15 +33,6 @@ static const lethe_option dry_run_table[] = {
     LETHE_OPTIONS_END,
 };
 
-static const lethe_option result_table[] = {
-    {.name = "json",
-     .type = LETHE_OPTION_FLAG,
-     .offset = offsetof(lethe__talk, json),
-     .help = "print the result as JSON, and nothing else, on standard output",
-     .transient = true},
-    LETHE_OPTIONS_END,
-};
-
 static const lethe_option message_table[] = {
     {.name = "quiet",
      .type = LETHE_OPTION_FLAG,
@@ -66,7 +57,13 @@ static const lethe_option message_table[] = {
     LETHE_OPTIONS_END,
 };
 
+/* The first row is for commands with a result. */
 static const lethe_option general_table[] = {
+    {.name = "json",
+     .type = LETHE_OPTION_FLAG,
+     .offset = offsetof(lethe__talk, json),
+     .help = "print the result as JSON, and nothing else, on standard output",
+     .transient = true},
     {.name = "color",
      .type = LETHE_OPTION_CHOICE,
      .offset = offsetof(lethe__talk, color),
@@ -91,11 +88,10 @@ static lethe_status add_groups(lethe__call *call) {
         LETHE_TRY(lethe__option_set_add(set, "Configuration", config_table, &call->talk));
     if (command->traits & LETHE__DRY_RUNS)
         LETHE_TRY(lethe__option_set_add(set, "Trying out", dry_run_table, &call->talk));
-    if (command->traits & LETHE__HAS_RESULT)
-        LETHE_TRY(lethe__option_set_add(set, "Result", result_table, &call->talk));
     if (command->traits & LETHE__COMPUTES)
         LETHE_TRY(lethe__option_set_add(set, "Messages", message_table, &call->talk));
-    return lethe__option_set_add(set, "General", general_table, &call->talk);
+    bool has_result = (command->traits & LETHE__HAS_RESULT) != 0;
+    return lethe__option_set_add(set, "General", general_table + !has_result, &call->talk);
 }
 
 /* The short forms become long ones, so that option tables need to know long names only. */
@@ -194,8 +190,8 @@ lethe_status lethe__call_run(lethe__call *call) {
     if (call->talk.help)
         return lethe__help_command(call, stdout);
     if (call->n_words > command->max_words)
-        LETHE_FAIL(LETHE_USAGE, "'%s' is one word too many; see 'lethe help %s'", call->words[command->max_words],
-                   command->name);
+        LETHE_FAIL(LETHE_USAGE, "'%s' is one word too many; see 'lethe help %s'",
+                   call->words[command->max_words], command->name);
     if (command->traits & LETHE__CONFIGURED)
         LETHE_TRY(inherit_from_model(call));
     if (call->talk.print_config)

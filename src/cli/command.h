@@ -2,7 +2,8 @@
  *
  * Each cli/cmd_NAME.c exports a constant record lethe__cmd_NAME; the build gathers them from the file names.
  * A command adds its option groups to the call's set and carries out a job; everything around that (parsing,
- * --help, --print-config, signals, messages, exit codes) is the same for all and lies in call.c and main.c. */
+ * --help, --print-config, signals, messages, exit codes) is the same for all and lies in call.c and main.c.
+ */
 #ifndef LETHE_CLI_COMMAND_H
 #define LETHE_CLI_COMMAND_H
 
@@ -27,7 +28,7 @@ enum {
 
 typedef struct lethe__command {
     const char *name, *summary;
-    const char *words;   /* the words behind the options, as in a synopsis: "[COMMAND [METHOD]]"; NULL: none */
+    const char *words; /* the words behind the options, as in a synopsis: "[COMMAND [METHOD]]"; NULL: none */
     int max_words;
     const char *details; /* one or more paragraphs for help and the man page */
     unsigned traits;

@@ -14,13 +14,15 @@ static int columns_of(FILE *stream) {
 }
 
 void lethe__help_program(FILE *stream) {
-    fputs("usage: lethe COMMAND [OPTIONS]\n\nMachine unlearning: takes the influence of training samples out of "
+    fputs("usage: lethe COMMAND [OPTIONS]\n\nMachine unlearning: takes the influence of training samples out "
+          "of "
           "a model.\n\n",
           stream);
     for (const lethe__command *const *command = lethe__commands(); *command != NULL; command++)
         fprintf(stream, "  %-12s %s\n", (*command)->name, (*command)->summary);
-    fputs("\n'lethe help COMMAND' explains a command and its options, 'lethe help unlearn METHOD' a method.\n",
-          stream);
+    fputs(
+        "\n'lethe help COMMAND' explains a command and its options, 'lethe help unlearn METHOD' a method.\n",
+        stream);
 }
 
 /* Words of `text` in lines of at most `columns`; newlines in the text start paragraphs. */

@@ -6,10 +6,25 @@
 #include "base/suggest.h"
 #include "cli/command.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_COMMANDS = 64 };
+
+/* A thread that waits for others by spinning takes the CPU from the very thread it waits for when the machine
+ * has other work: trainings side by side become several times slower. libgomp spins for milliseconds unless the
+ * environment says otherwise, and reads that when it is loaded, before main: so the program starts itself once
+ * more. What the user has set stands; where it cannot be started again, it goes on as it is. */
+static void wait_without_spinning(char **argv) {
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL || length <= 0)
+        return;
+    path[length] = 0;
+    if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0)
+        execv(path, argv);
+}
 
 lethe_status lethe__command_find(const char *name, const lethe__command **out) {
     const char *names[MAX_COMMANDS];
@@ -50,6 +65,7 @@ int main(int argc, char **argv) {
         lethe__help_program(stderr);
         return lethe_status_exit_code(LETHE_USAGE);
     }
+    wait_without_spinning(argv);
     lethe__call call = {.command = NULL};
     lethe_status status = dispatch(argc, argv, &call);
     if (status == LETHE_OK)

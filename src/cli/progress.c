@@ -1,7 +1,7 @@
 /* progress.c - what is shown while a command computes.
  *
- * On a terminal one line is drawn over and over; elsewhere each finished epoch is a line of its own, so that a
- * log file stays readable. Both go to standard error: standard output belongs to results. */
+ * On a terminal one line is drawn over and over; elsewhere each finished epoch is a line of its own, so that
+ * a log file stays readable. Both go to standard error: standard output belongs to results. */
 #include "cli/progress.h"
 #include <math.h>
 #include <stdlib.h>

@@ -28,7 +28,7 @@ static lethe_status measure_steps(const lethe__job *job, lethe__subject *subject
     lethe_runtime runtime = job->runtime;
     runtime.checkpoint = NULL;
     runtime.progress = NULL;
-    lethe_fit_options fit;
+    lethe_fit_options fit = {.gamma = 0};
     LETHE_TRY(lethe_options_defaults(lethe_fit_option_table, &fit));
     fit.epochs = 1;
     fit.batch = batch;

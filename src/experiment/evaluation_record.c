@@ -45,10 +45,11 @@ static bool put(json_t *object, const char *key, json_t *value) {
 
 json_t *lethe__evaluation_to_json(const lethe_evaluate_job *job, const lethe_evaluation_result *result) {
     json_t *model = model_to_json(job->model.model, &result->model);
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:o}", "schema", "lethe.evaluation/1", "forget", result->forget, "method",
-                  result->method, "parent_sparsity", lethe__json_real(result->parent_sparsity));
+    json_t *object = json_pack("{s:s}", "schema", "lethe.evaluation/1");
     bool complete = model != NULL && json_object_update(object, model) == 0 &&
+                    put(object, "forget", json_string(result->forget)) &&
+                    put(object, "method", json_string(result->method)) &&
+                    put(object, "parent_sparsity", lethe__json_real(result->parent_sparsity)) &&
                     put(object, "RTE_seconds", lethe__json_real(result->rte_seconds));
     if (complete && job->reference != NULL)
         complete = put(object, "reference", model_to_json(job->reference, &result->reference)) &&

@@ -1,7 +1,7 @@
 /* inspect.c - looking into files without doing anything with them.
  *
- * Any safetensors file can be looked into, not only lethe's: its tensors are listed as they stand. A file with
- * lethe's metadata is loaded as a model as well, which checks it and gives its sparsity. */
+ * Any safetensors file can be looked into, not only lethe's: its tensors are listed as they stand. A file
+ * with lethe's metadata is loaded as a model as well, which checks it and gives its sparsity. */
 #include "experiment/inspect.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -40,8 +40,9 @@ static json_t *tensor_to_json(const lethe__st_tensor *tensor) {
     bool whole = true;
     for (int i = 0; i < tensor->n_dims; i++)
         whole = whole && append(shape, json_integer((json_int_t)tensor->shape[i]));
-    return json_pack("{s:s, s:s, s:o, s:I}", "name", tensor->name, "dtype", lethe__st_dtype_name(tensor->dtype),
-                     "shape", whole_or_null(shape, whole), "bytes", (json_int_t)tensor->n_bytes);
+    return json_pack("{s:s, s:s, s:o, s:I}", "name", tensor->name, "dtype",
+                     lethe__st_dtype_name(tensor->dtype), "shape", whole_or_null(shape, whole), "bytes",
+                     (json_int_t)tensor->n_bytes);
 }
 
 static json_t *tensors_to_json(const lethe__st_file *file) {
@@ -62,8 +63,8 @@ static json_t *floats_to_json(const float *values, int n) {
 
 static json_t *model_to_json(const lethe_model *model) {
     const lethe_model_info *info = lethe_model_get_info(model);
-    return json_pack("{s:s, s:i, s:[i,i,i], s:o, s:o, s:I, s:o, s:s, s:s, s:s}", "arch", info->arch, "classes",
-                     info->classes, "input", info->height, info->width, info->channels, "mean",
+    return json_pack("{s:s, s:i, s:[i,i,i], s:o, s:o, s:I, s:o, s:s, s:s, s:s}", "arch", info->arch,
+                     "classes", info->classes, "input", info->height, info->width, info->channels, "mean",
                      floats_to_json(info->mean, info->channels), "std",
                      floats_to_json(info->std, info->channels), "parameters",
                      (json_int_t)lethe_model_parameter_count(model), "sparsity",
@@ -101,8 +102,8 @@ static lethe_status inspect_run(const char *path, json_t **out) {
         if (finished)
             status = lethe__json_read(record_path, &record);
         else if (!begun)
-            status = lethe__fail(LETHE_INPUT, "%s: this folder holds no run: neither run.json nor a checkpoint",
-                                 path);
+            status = lethe__fail(LETHE_INPUT,
+                                 "%s: this folder holds no run: neither run.json nor a checkpoint", path);
         else
             record = json_null();
         lethe__free(checkpoint);
@@ -139,16 +140,16 @@ lethe_status lethe__inspect_dataset(const lethe_dataset_options *options, json_t
     lethe_status status = lethe_split_create(dataset, 0, 1, &split);
     if (status == LETHE_OK) {
         const lethe_dataset_info *info = lethe_dataset_get_info(dataset);
-        json_t *json = json_pack(
-            "{s:s, s:s, s:s, s:s, s:i, s:[i,i,i], s:I, s:I, s:o, s:o, s:o, s:o, s:s}", "schema", schema, "kind",
-            "dataset", "name", info->name, "path", info->path, "classes", info->classes, "shape", info->height,
-            info->width, info->channels, "n_train", (json_int_t)info->n_train, "n_test",
-            (json_int_t)info->n_test, "train_per_class",
-            class_counts(lethe_split_samples(split, dataset, LETHE_PART_TRAIN), info->classes),
-            "test_per_class",
-            class_counts(lethe_split_samples(split, dataset, LETHE_PART_TEST), info->classes), "mean",
-            floats_to_json(info->mean, info->channels), "std", floats_to_json(info->std, info->channels),
-            "digest", info->digest);
+        json_t *json =
+            json_pack("{s:s, s:s, s:s, s:s, s:i, s:[i,i,i], s:I, s:I, s:o, s:o, s:o, s:o, s:s}", "schema",
+                      schema, "kind", "dataset", "name", info->name, "path", info->path, "classes",
+                      info->classes, "shape", info->height, info->width, info->channels, "n_train",
+                      (json_int_t)info->n_train, "n_test", (json_int_t)info->n_test, "train_per_class",
+                      class_counts(lethe_split_samples(split, dataset, LETHE_PART_TRAIN), info->classes),
+                      "test_per_class",
+                      class_counts(lethe_split_samples(split, dataset, LETHE_PART_TEST), info->classes),
+                      "mean", floats_to_json(info->mean, info->channels), "std",
+                      floats_to_json(info->std, info->channels), "digest", info->digest);
         status = checked(json, info->name, out);
         lethe_split_destroy(&split);
     }

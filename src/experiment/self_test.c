@@ -21,7 +21,8 @@ static int build_convolution(lethe__graph *graph, int x) {
 
 static int build_batchnorm(lethe__graph *graph, int x) {
     int y = lethe__graph_batchnorm(graph, x, "test", -1, true);
-    return lethe__graph_batchnorm(graph, y, "test_residual", x, true);
+    x = lethe__graph_convolution(graph, y, "between", WIDTH, 3, 1, 1, false, LETHE__FILL_UNIFORM_FAN_IN);
+    return lethe__graph_batchnorm(graph, x, "test_residual", y, true);
 }
 
 static int build_max_pool(lethe__graph *graph, int x) {

@@ -139,11 +139,11 @@ static lethe_status validate(lethe__fit *fit, double *accuracy) {
 }
 
 static lethe_status check_finite(const lethe__fit *fit, const char *what, const float *values, size_t n) {
-    float sum = 0; /* x * 0 is 0, or NaN where x is not finite */
-#pragma omp parallel for simd reduction(+ : sum) schedule(static)
+    size_t n_bad = 0;
+#pragma omp parallel for reduction(+ : n_bad) schedule(static)
     for (size_t i = 0; i < n; i++)
-        sum += values[i] * 0.0f;
-    if (sum == 0)
+        n_bad += !isfinite(values[i]);
+    if (n_bad == 0)
         return LETHE_OK;
     int epoch = fit->trainer->state.epoch;
     LETHE_FAIL(LETHE_DIVERGED,
