@@ -33,6 +33,7 @@
 #include <lethe/model.h>
 #include <lethe/options.h>
 #include <lethe/prune.h>
+#include <lethe/report.h>
 #include <lethe/run.h>
 #include <lethe/runtime.h>
 #include <lethe/status.h>

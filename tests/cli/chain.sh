@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# chain.sh - train, prune, unlearn, evaluate, predict: the data are named once.
+. "$(dirname "$0")/common.sh"
+quiet="--threads 1 --progress none"
+
+run 0 train $small --epochs 4 --lr 0.05 --keep-epoch 1 --augment none --out dense $quiet
+run 0 prune --model dense --sparsity 0.9 --rewind epoch=1 --epochs 2 --batch 16 --out sparse $quiet
+holds sparse/run.json '"sparsity": 0.9\|"sparsity": 0.8999'
+run 0 prune --model dense --sparsity 0.5 --epochs 0 --out bare $quiet
+holds bare/run.json '"epochs": 0'
+run 0 prune $small --sparsity 0.9 --rewind init --epochs 1 --out fresh $quiet
+holds fresh/run.json '"epochs": 2'
+run 0 prune --model dense --method random --sparsity 0.5 --epochs 1 --batch 16 --out random $quiet
+
+for method in retrain ft ga l1-sparse; do
+    run 0 unlearn --model sparse --forget class=3 --method $method --epochs 1 --batch 16 --out $method $quiet
+    holds $method/run.json '"specification": "class=3"'
+    holds $method/run.json '"rte_seconds": [0-9]'
+    holds $method/run.json '"sparsity": 0.9\|"sparsity": 0.8999' # masks stay
+done
+printf 'method: l1-sparse\ngamma: 0.001\nschedule: growing\nmodel: sparse\nforget: random=0.2\nepochs: 1\n' >l1.yaml
+run 0 unlearn --config l1.yaml --out l1 $quiet
+holds l1/config.yaml 'schedule: growing'
+run 0 unlearn --model ft --method ga --epochs 1 --out again $quiet # the forget set of the given run
+holds again/run.json '"specification": "class=3"'
+
+run 0 evaluate --model ft --reference retrain --mia both --mia-features all --json $quiet
+for key in schema model n_forget n_retain n_test UA RA TA VA MIA_efficacy MIA_privacy confidence correctness entropy \
+    modified_entropy probability RTE_seconds sparsity loss forget retain test reference gap disparity_average; do
+    prints "\"$key\": "
+done
+prints '"schema": "lethe.evaluation/1"'
+prints '"method": "ft"'
+prints '"n_forget": 9'
+same out ft/evaluation.json
+if command -v python3 >/dev/null; then
+    python3 -m json.tool <out >/dev/null || fail "the result is no JSON"
+fi
+run 0 evaluate --model dense --forget random=0.1 --out results/dense.evaluation.json $quiet
+prints 'MIA-Efficacy'
+holds results/dense.evaluation.json '"method": "original"'
+is_not_there dense/evaluation.json
+run 0 evaluate --model dense/model.safetensors $data $quiet
+
+run 0 predict --model ft --split forget --logits l.npy --probabilities p.npy --images i.npy --json $quiet
+prints '"n": 9'
+[ "$(wc -c <l.npy)" -eq $((128 + 9 * 10 * 4)) ] || fail "the size of l.npy"
+[ "$(wc -c <i.npy)" -eq $((128 + 9 * 28 * 28)) ] || fail "the size of i.npy"
+run 0 predict --model ft --split test --logits a.npy $quiet
+run 0 predict --model ft --split test --logits b.npy --batch 7 $quiet
+
+run 0 inspect ft
+prints '^outcome  *finished'
+run 0 inspect ft/model.safetensors
+prints 'layer1.0.conv1.weight_mask'
+run 0 inspect --dataset synthetic --json
+prints '"kind": "dataset"'
+run 0 doctor --arch resnet20s --threads 1
+prints 'convolution  *passed'
+run 0 bench --arch resnet20s --batch 8 --seconds 0.05 --repeats 1 --image-size 28 --threads 1 --json
+prints '"samples_per_second": [0-9]'
