@@ -75,7 +75,8 @@ static lethe_status complete_zsh(void) {
         LETHE_TRY(each_option(*command, write_plain));
         printf(") ;;\n");
     }
-    printf("    esac\n    compadd -- $words_\n    _files\n}\ncompdef _lethe lethe\n");
+    printf("    esac\n    compadd -- $words_\n    _files\n}\n"
+           "if [[ $funcstack[1] == _lethe ]]; then _lethe; else compdef _lethe lethe; fi\n");
     return LETHE_OK;
 }
 

@@ -21,25 +21,32 @@ static lethe_status options(lethe__call *call, void *job) {
     return lethe__option_set_add(&call->set, "Form", table, job);
 }
 
+/* roff breaks lines at plain hyphens. Newlines in the text start paragraphs. */
+static void write_roff(const char *text, FILE *stream) {
+    for (; *text != 0; text++) {
+        if (*text == '\n')
+            fputs("\n.PP\n", stream);
+        else if (*text == '-')
+            fputs("\\-", stream);
+        else
+            fputc(*text, stream);
+    }
+    fputc('\n', stream);
+}
+
 static void write_man(const lethe__call *call, FILE *stream) {
     const lethe__command *command = call->command;
     fprintf(stream, ".TH LETHE\\-%s 1 \"\" \"lethe %s\" \"User Commands\"\n.SH NAME\nlethe\\-%s \\- %s\n",
             command->name, lethe_version(), command->name, command->summary);
     fprintf(stream, ".SH SYNOPSIS\n.B lethe %s\n[\\fIOPTIONS\\fR] %s\n.SH DESCRIPTION\n", command->name,
             command->words != NULL ? command->words : "");
-    for (const char *c = command->details; *c != 0; c++) {
-        if (*c == '\n')
-            fputs("\n.PP\n", stream);
-        else if (*c == '-')
-            fputs("\\-", stream);
-        else
-            fputc(*c, stream);
-    }
-    fputc('\n', stream);
+    write_roff(command->details, stream);
     lethe__method_help method;
-    for (size_t i = 0; command->method != NULL && command->method(i, &method); i++)
-        fprintf(stream, "%s.TP\n\\fB%s\\fR\n%s (%s). %s\n", i == 0 ? ".SH METHODS\n" : "", method.name,
-                method.title, method.source, method.summary);
+    for (size_t i = 0; command->method != NULL && command->method(i, &method); i++) {
+        fprintf(stream, "%s.TP\n\\fB%s\\fR\n%s (%s). ", i == 0 ? ".SH METHODS\n" : "", method.name,
+                method.title, method.source);
+        write_roff(method.summary, stream);
+    }
     lethe__option_set_write_man(&call->set, stream);
     fputs(".SH EXIT STATUS\n0 done; 1 failed; 2 wrong usage; 3 a bad input; 4 the optimisation diverged; 75 "
           "stopped after a checkpoint.\n.SH SEE ALSO\n.BR lethe (1)\n",

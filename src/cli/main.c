@@ -13,9 +13,9 @@
 enum { MAX_COMMANDS = 64 };
 
 /* A thread that waits for others by spinning takes the CPU from the very thread it waits for when the machine
- * has other work: trainings side by side become several times slower. libgomp spins for milliseconds unless the
- * environment says otherwise, and reads that when it is loaded, before main: so the program starts itself once
- * more. What the user has set stands; where it cannot be started again, it goes on as it is. */
+ * has other work: trainings side by side become several times slower. libgomp spins for milliseconds unless
+ * the environment says otherwise, and reads that when it is loaded, before main: so the program starts itself
+ * once more. What the user has set stands; where it cannot be started again, it goes on as it is. */
 static void wait_without_spinning(char **argv) {
     char path[4096];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);

@@ -88,7 +88,7 @@ static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, le
     LETHE_TRY(lethe__job_complete(set, &job->data, job->model.model));
     if (job->model.model == NULL)
         LETHE_FAIL(LETHE_USAGE, "evaluating needs a trained model; give --model RUN_OR_FILE");
-    lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget};
+    lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
     lethe_status status = measure(job, &subject, runtime, &result);
     if (status == LETHE_OK)

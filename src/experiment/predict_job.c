@@ -59,7 +59,7 @@ static lethe_status predict(lethe_predict_job *job, lethe_runtime *runtime, leth
         LETHE_FAIL(LETHE_USAGE, "nothing to write; give --logits, --probabilities or --images FILE.npy");
     if (job->model.model == NULL)
         LETHE_FAIL(LETHE_USAGE, "predicting needs a trained model; give --model RUN_OR_FILE");
-    lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget};
+    lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
     lethe_samples samples = lethe_split_samples(subject.split, subject.dataset, job->part);
     lethe_status status = LETHE_OK;

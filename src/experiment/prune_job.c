@@ -58,7 +58,7 @@ static lethe_status prepare(lethe_prune_job *options, const lethe_runtime *runti
     *job = (lethe__job){.command = "prune",
                         .options = options,
                         .run = &options->run,
-                        .subject = {&options->data, &options->split, &options->model, NULL},
+                        .subject = {&options->data, &options->split, &options->model, NULL, false},
                         .runtime = *runtime,
                         .work = work};
     LETHE_TRY(lethe__prune_job_lend(options, &job->runtime, &job->set));

@@ -132,6 +132,9 @@ static lethe_status fill_subject(const lethe__subject_options *options, const le
     if (options->forget != NULL)
         LETHE_TRY(lethe_split_forget(subject->split, subject->dataset, options->forget,
                                      options->split->split_seed));
+    if (options->needs_forget && lethe_split_get_forget(subject->split)[0] == 0)
+        LETHE_FAIL(LETHE_USAGE, "nothing is to be forgotten: %s has no forget set; give --forget SET",
+                   subject->origin.path);
     if (subject->origin.path == NULL)
         return create_model(options->model, subject->dataset, runtime->seed, &subject->model);
     LETHE_TRY(lethe__subject_load_model(&subject->origin, options->model, subject->dataset, &subject->model));

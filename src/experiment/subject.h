@@ -11,6 +11,7 @@ typedef struct lethe__subject_options {
     const lethe_split_options *split;
     const lethe_model_options *model;
     const char *forget; /* NULL: leave the split as it is */
+    bool needs_forget;  /* a forget set there must be */
 } lethe__subject_options;
 
 typedef struct lethe__subject {

@@ -52,7 +52,7 @@ static lethe_status prepare(lethe_train_job *options, const lethe_runtime *runti
     *job = (lethe__job){.command = "train",
                         .options = options,
                         .run = &options->run,
-                        .subject = {&options->data, &options->split, &options->model, NULL},
+                        .subject = {&options->data, &options->split, &options->model, NULL, false},
                         .runtime = *runtime,
                         .work = work};
     LETHE_TRY(lethe__train_job_lend(options, &job->runtime, &job->set));

@@ -31,7 +31,7 @@ static lethe_status prepare(lethe_unlearn_job *options, const lethe_runtime *run
     *job = (lethe__job){.command = "unlearn",
                         .options = options,
                         .run = &options->run,
-                        .subject = {&options->data, &options->split, &options->model, options->forget},
+                        .subject = {&options->data, &options->split, &options->model, options->forget, true},
                         .runtime = *runtime,
                         .measures_rte = true,
                         .work = work};

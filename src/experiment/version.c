@@ -4,22 +4,25 @@
 #include "evaluate/svm_version.h"
 #include <lethe/version.h>
 #include <pthread.h>
-#include <stddef.h>
+#include <string.h>
 
 const char *lethe_version(void) {
     return LETHE_VERSION;
 }
 
-static lethe_library libraries[] = {{"oneDNN", NULL},  {"libsvm", NULL},    {"jansson", NULL},
-                                    {"libyaml", NULL}, {"libsodium", NULL}, {"zlib", NULL},
-                                    {NULL, NULL}};
+static lethe_library libraries[7];
 
 static void ask(void) {
-    const char *(*const versions[])(void) = {lethe__onednn_version,  lethe__svm_version,
-                                             lethe__jansson_version, lethe__yaml_version,
-                                             lethe__sodium_version,  lethe__zlib_version};
-    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
-        libraries[i].version = versions[i]();
+    const lethe_library known[] = {
+        {"oneDNN", lethe__onednn_version()},
+        {"libsvm", lethe__svm_version()},
+        {"jansson", lethe__jansson_version()},
+        {"libyaml", lethe__yaml_version()},
+        {"libsodium", lethe__sodium_version()},
+        {"zlib", lethe__zlib_version()},
+        {NULL, NULL},
+    };
+    memcpy(libraries, known, sizeof libraries);
 }
 
 const lethe_library *lethe_libraries(void) {

@@ -73,11 +73,7 @@ static lethe_status check_rewind(const lethe_prune_options *options) {
     int epoch;
     if (options->rewind == NULL)
         LETHE_FAIL(LETHE_USAGE, "rewind is not given; it must be none, init or epoch=K");
-    LETHE_TRY(lethe_rewind_parse(options->rewind, &kind, &epoch));
-    if (options->fit.epochs > 0 && epoch > options->fit.epochs)
-        LETHE_FAIL(LETHE_USAGE, "cannot rewind to epoch %d of a training of %d epochs", epoch,
-                   options->fit.epochs);
-    return LETHE_OK;
+    return lethe_rewind_parse(options->rewind, &kind, &epoch);
 }
 
 lethe_status lethe_prune(const lethe_prune_method *method, const lethe_prune_options *options,

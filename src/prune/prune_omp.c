@@ -35,6 +35,9 @@ static lethe_status train_dense(lethe_trainer *trainer, lethe_samples samples,
     lethe_rewind rewind;
     int epoch;
     LETHE_TRY(lethe_rewind_parse(options->rewind, &rewind, &epoch));
+    if (epoch > options->fit.epochs)
+        LETHE_FAIL(LETHE_USAGE, "cannot rewind to epoch %d of a training of %d epochs", epoch,
+                   options->fit.epochs);
     if (rewind != LETHE_REWIND_NONE)
         lethe_trainer_keep_epoch(trainer, epoch);
     return lethe_trainer_fit(trainer, "dense training", samples, &options->fit);

@@ -50,7 +50,8 @@ run 2 unlearn --model run --method ft --forget klass=1 --out x
 run 2 unlearn --model run --method ft --forget class=10 --out x
 run 3 unlearn --model run --method ft --forget random=0 --out x
 run 3 unlearn --model run --method ft --forget random=1 --out x
-run 3 unlearn --model run --method ft --out x # neither --forget nor a forget set in the run
+run 2 unlearn --model run --method ft --out x # neither --forget nor a forget set in the run
+says 'give --forget SET'
 run 3 prune --model run --rewind epoch=1 --epochs 1 --out kept --progress none
 says '--keep-epoch 1'
 is_not_there kept/run.json

@@ -123,8 +123,9 @@ INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors) {
     size_t first = 0;
     for (; first + PIXELS <= task->run; first += PIXELS)
         gradient_tile(task, first, PIXELS, vectors);
-    for (; first + 4 <= task->run; first += 4)
-        gradient_tile(task, first, 4, vectors);
+    /* a run is 3 * channels long for the usual filters: threes are what is left of it */
+    for (; first + 3 <= task->run; first += 3)
+        gradient_tile(task, first, 3, vectors);
     for (; first < task->run; first++)
         gradient_tile(task, first, 1, vectors);
 }
