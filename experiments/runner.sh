@@ -109,19 +109,25 @@ run_lists() {
 
 # --- the steps that the scripts share; they read $images, $test_images, $epochs ---
 
-keep=2    # the epoch whose weights a sparse model is rewound to
-short=5   # epochs of FT and l1-sparse
+keep=2  # the epoch whose weights a sparse model is rewound to
+short=5 # epochs of FT, GA and l1-sparse
+# Without augmentation and with small batches a few thousand images are memorised within a minute or two.
+memorise="--augment none --batch 32 --lr 0.03 --lr-schedule cosine --warmup 1"
 
 train_models() { # folder, seed: a dense model that memorises, and a 90 % sparse one
     local shared="--dataset fashion-mnist --limit $images --test-limit $test_images --val-fraction 0"
-    echo "dense|$epochs|train --arch resnet20s $shared --augment none --epochs $epochs --keep-epoch $keep --seed $2 --split-seed $2 --out $1/dense"
-    echo "sparse|$epochs|prune --model $1/dense --method omp --sparsity 0.9 --rewind epoch=$keep --augment none --epochs $epochs --seed $2 --out $1/sparse"
+    echo "dense|$epochs|train --arch resnet20s $shared $memorise --epochs $epochs --keep-epoch $keep --seed $2 --split-seed $2 --out $1/dense"
+    echo "sparse|$epochs|prune --model $1/dense --method omp --sparsity 0.9 --rewind epoch=$keep $memorise --epochs $epochs --seed $2 --out $1/sparse"
 }
 
 unlearn() { # folder, seed, forget set, model, method, name, cost, options...
     local run=$1/${3%%=*}/$6-$4
-    echo "${3%%=*}/$6-$4|$7|unlearn --model $1/$4 --forget $3 --method $5 --augment none --seed $2 --split-seed $2 ${*:8} --out $run"
+    echo "${3%%=*}/$6-$4|$7|unlearn --model $1/$4 --forget $3 --method $5 --seed $2 --split-seed $2 ${*:8} --out $run"
     echo "metrics|1|evaluate --model $run --mia-samples 2000"
+}
+
+retrain() { # folder, seed, forget set, model: as the model itself was trained
+    unlearn "$1" "$2" "$3" "$4" retrain retrain "$epochs" $memorise --epochs "$epochs"
 }
 
 evaluate_original() { # folder, seed, forget set, model

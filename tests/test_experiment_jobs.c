@@ -347,6 +347,7 @@ static void test_exhausted_memory(void **state) {
         assert_true(status == LETHE_OK || status == LETHE_MEMORY || status == LETHE_FAILED);
         assert_int_equal(lethe__memory_live_blocks(), blocks);
     }
+    assert_int_equal(status, LETHE_OK); /* beyond the last allocation */
 }
 
 int main(void) {
