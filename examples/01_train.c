@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
     must(lethe_model_create(&info, &model));
     must(lethe_model_initialise(model, runtime.seed));
 
-    lethe_fit_options fit;
+    lethe_fit_options fit = {0}; /* no l1 penalty, no ascent: those have no rows in the table */
     must(lethe_options_defaults(lethe_fit_option_table, &fit));
     fit.epochs = 4;
     fit.batch = 32;

@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
 
     const lethe_prune_method *omp = NULL;
     must(lethe_prune_find("omp", &omp));
-    lethe_prune_options options;
+    lethe_prune_options options = {0};
     must(lethe_options_defaults(lethe_prune_option_table, &options));
     must(lethe_options_defaults(lethe_fit_option_table, &options.fit));
     options.sparsity = 0.9;
@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
     lethe_trainer *trainer = NULL;
     must(lethe_trainer_create(model, lethe_split_samples(split, dataset, LETHE_PART_VAL), &runtime,
                               "example 2", &trainer));
-    must(omp->run(trainer, lethe_split_samples(split, dataset, LETHE_PART_TRAIN), &options));
+    must(lethe_prune(omp, &options, trainer, lethe_split_samples(split, dataset, LETHE_PART_TRAIN)));
     printf("%.1f %% of the convolution weights are gone\n", 100 * lethe_model_sparsity(model));
     must(lethe_model_save(model, argv[3]));
 

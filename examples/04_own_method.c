@@ -44,7 +44,7 @@ static const lethe_option option_table[] = {
 static lethe_status run(lethe_unlearning *unlearning, const void *options) {
     const ascend_repair_options *own = options;
     lethe_trainer *trainer = lethe_unlearning_trainer(unlearning);
-    lethe_fit_options repair, ascent;
+    lethe_fit_options repair = {0}, ascent;
     lethe_status status = lethe_options_defaults(lethe_fit_option_table, &repair);
     if (status != LETHE_OK)
         return status;

@@ -19,7 +19,8 @@ static void test_values_are_found(void **state) {
         {"", NULL},
         {"- method\n- ga\n", NULL},
         {"{unbalanced", NULL},
-        {"method: [ga]\n", ""},
+        {"method: [ga]\n", NULL},
+        {"nested: [3]\nmethod: ga\n", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lethe__arena *arena;
@@ -36,6 +37,23 @@ static void test_values_are_found(void **state) {
     unlink(path);
 }
 
+/* The test would run for hours otherwise. */
+static void test_deep_nesting_costs_nothing(void **state) {
+    (void)state;
+    enum { DEPTH = 1000000 };
+    static char text[DEPTH];
+    lethe__arena *arena;
+    const char *value = "untouched";
+    memset(text, '[', sizeof text);
+    memcpy(text, "a: ", 3);
+    assert_int_equal(lethe__file_write(path, text, sizeof text), LETHE_OK);
+    assert_int_equal(lethe__arena_create(&arena), LETHE_OK);
+    assert_int_equal(lethe__config_peek(path, "method", arena, &value), LETHE_OK);
+    assert_null(value);
+    lethe__arena_destroy(&arena);
+    unlink(path);
+}
+
 static void test_a_missing_file_is_named(void **state) {
     (void)state;
     const char *value;
@@ -49,6 +67,7 @@ static void test_a_missing_file_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_are_found),
+        cmocka_unit_test(test_deep_nesting_costs_nothing),
         cmocka_unit_test(test_a_missing_file_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

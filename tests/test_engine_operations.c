@@ -201,7 +201,10 @@ static void check_repeats(operation_rig *rig, const setting *s) {
         return;
     static const int results[] = {RIG_DST, RIG_BUFFERS, RIG_DIFF_SRC, RIG_DIFF_RESIDUAL, RIG_GRADIENTS};
     operation_rig again;
-    assert_true(open_rig(&again, s));
+    setting other = *s; /* our own kernels promise the same bits for any number of threads */
+    if (strcmp(s->implementation->name, "native") == 0)
+        other.threads = 3 - s->threads;
+    assert_true(open_rig(&again, &other));
     run_rig(rig, s);
     run_rig(&again, s);
     rig_fill(&again); /* the running statistics are back where they were */

@@ -1,8 +1,7 @@
 /* test_engine_row_kernels.c - the row kernels of every instruction set that this machine has, against the
  * formulas of row_kernels.h one value at a time. test_engine_operations sees the best set only; this sees the
  * others too. */
-#include "engine/native/row_kernels.h"
-#include "engine/operation.h"
+#include "engine/native/native.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,17 +14,6 @@ enum { MOST = 515, N_ROWS = 6 };
 
 static const size_t lengths[] = {0, 1, 7, 16, 33, 512, MOST};
 enum { N_LENGTHS = sizeof lengths / sizeof lengths[0] };
-
-static size_t kernels_here(const lethe__row_kernels *sets[3]) {
-    size_t n = 0;
-    sets[n++] = &lethe__row_kernels_baseline;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        sets[n++] = &lethe__row_kernels_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        sets[n++] = &lethe__row_kernels_avx512;
-    return n;
-}
 
 /* Values in [-2, 2], another row for each `which`; no two rows are equal. */
 static void fill(float row[MOST], unsigned which) {
@@ -41,9 +29,10 @@ static void assert_near(double got, double want) {
 }
 
 static void for_all(void (*check)(const lethe__row_kernels *kernels, size_t n)) {
-    const lethe__row_kernels *sets[3];
-    size_t n_sets = kernels_here(sets);
-    for (size_t s = 0; s < n_sets; s++)
+    static const lethe__row_kernels *const sets[] = {[LETHE__BASELINE] = &lethe__row_kernels_baseline,
+                                                     [LETHE__AVX2] = &lethe__row_kernels_avx2,
+                                                     [LETHE__AVX512] = &lethe__row_kernels_avx512};
+    for (int s = LETHE__BASELINE; s <= (int)lethe__isa_choose(); s++)
         for (size_t l = 0; l < N_LENGTHS; l++)
             check(sets[s], lengths[l]);
 }

@@ -38,7 +38,9 @@ static int make_folder(void **state) {
     write_evaluation("trial2/ga", "ga", "class=3", 0, 90, 80, 95, 87, 3);
     write_evaluation("trial1/ga-sparse", "ga", "class=3", 0.8999, 95, 90, 96, 86, 2);
     write_evaluation("trial1/ft", "ft", "random=0.1", 0, 5, 10, 99, 90, 10);
-    return 0;
+    char link[256];
+    snprintf(link, sizeof link, "%s/latest", folder); /* must not count the trials again */
+    return symlink(".", link);
 }
 
 static int remove_folder(void **state) {
@@ -140,10 +142,15 @@ static void bad_input_is_refused(void **state) {
     lethe_report *report = NULL;
     assert_int_equal(lethe_report_create(folders, 1, &report), LETHE_INPUT);
     snprintf(path, sizeof path, "%s/evaluation.json", empty);
-    assert_int_equal(lethe__file_write(path, "{\"UA\": 1}", 9), LETHE_OK);
-    assert_int_equal(lethe_report_create(folders, 1, &report), LETHE_INPUT);
-    assert_non_null(strstr(lethe_last_message(), path));
-    assert_non_null(strstr(lethe_last_message(), "forget"));
+    static const char *const damaged[][2] = {{"{\"UA\": 1}", "schema"},
+                                             {"{\"schema\": \"lethe.evaluation/9\"}", "evaluation/9"},
+                                             {"{\"schema\": \"lethe.evaluation/1\"}", "forget"}};
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+        assert_int_equal(lethe__file_write(path, damaged[i][0], strlen(damaged[i][0])), LETHE_OK);
+        assert_int_equal(lethe_report_create(folders, 1, &report), LETHE_INPUT);
+        assert_non_null(strstr(lethe_last_message(), path));
+        assert_non_null(strstr(lethe_last_message(), damaged[i][1]));
+    }
     assert_int_equal(lethe__file_remove(path), LETHE_OK);
     assert_int_equal(rmdir(empty), 0);
     assert_int_equal(lethe_report_create(folders, 1, &report), LETHE_INPUT); /* the folder is gone */

@@ -17,8 +17,10 @@ typedef struct lethe_model_info {
     char command[32];                      /* the lethe command that made it */
 } lethe_model_info;
 
-/* What a fresh model of `arch` for images of a data set is made from: its classes, shape and usual normalisation. */
-LETHE_API lethe_status lethe_model_info_for(const lethe_dataset_info *data, const char *arch, lethe_model_info *out);
+/* What a fresh model of `arch` for images of a data set is made from: its classes, shape and usual
+ * normalisation. */
+LETHE_API lethe_status lethe_model_info_for(const lethe_dataset_info *data, const char *arch,
+                                            lethe_model_info *out);
 
 /* One tensor of a model, lent. */
 typedef struct lethe_tensor_view {
@@ -56,13 +58,15 @@ LETHE_API lethe_tensor_view lethe_model_buffer(lethe_model *model, size_t index)
 /* Share of the prunable weights that the mask removes, 0 for a dense model. */
 LETHE_API double lethe_model_sparsity(const lethe_model *model);
 
-/* safetensors with PyTorch's names; see docs. Saving is atomic. Loading refuses whatever the format forbids.
- * `expected` may be NULL for files that carry lethe's metadata; a PyTorch export needs it. */
+/* safetensors with PyTorch's names. Saving is atomic. Loading refuses whatever the format forbids. `expected`
+ * may be NULL for files that carry lethe's metadata; a PyTorch export needs it (else LETHE_USAGE).
+ * LETHE_INPUT names the file, and the tensor or rule that is wrong. */
 LETHE_API lethe_status lethe_model_save(const lethe_model *model, const char *path);
 LETHE_API lethe_status lethe_model_load(const char *path, const lethe_model_info *expected,
                                         lethe_model **out);
 
-/* Logits of `samples` in evaluation mode, float32 [n, classes]; memory of the caller. */
+/* Logits of `samples` in evaluation mode, float32 [n, classes]; memory of the caller. LETHE_USAGE: images of
+ * another shape than the model's, or no possible batch; LETHE_STOPPED: asked to stop. */
 LETHE_API lethe_status lethe_model_predict(lethe_model *model, lethe_samples samples, size_t batch,
                                            const lethe_runtime *runtime, float *logits);
 

@@ -20,6 +20,8 @@ LETHE_API extern const lethe_option lethe_prune_option_table[]; /* sparsity, rew
 
 typedef struct lethe_prune_method {
     const char *name, *title, *source, *summary;
+    bool trains_first; /* with fit.epochs > 0: prunes a trained model and rewinds it; else: prunes, then
+                          trains */
     /* `trainer` lends the model and trains it; `samples` is the whole training part. Called by lethe_prune
      * with options that have been checked. */
     lethe_status (*run)(lethe_trainer *trainer, lethe_samples samples, const lethe_prune_options *options);

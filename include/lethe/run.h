@@ -49,7 +49,6 @@ typedef struct lethe_train_job {
 
 /* A model that is given (model.model) is trained already: omp prunes it, rewinds it to the epoch that its run
  * has kept, and trains it again. A new one (model.arch) is trained first. */
-
 typedef struct lethe_prune_job {
     lethe_run_options run;
     lethe_dataset_options data;
@@ -103,9 +102,8 @@ typedef struct lethe_run_result {
     int epochs;
     double loss, accuracy, val_accuracy; /* of the last epoch */
     double sparsity;
-    double seconds; /* over all sittings, everything included */
-    double
-        rte_seconds; /* of the method alone: training steps, without loading data, validation, checkpoints */
+    double seconds;     /* this sitting, everything included, and the training of earlier ones */
+    double rte_seconds; /* the method alone: no loading of data, validation or checkpoints */
 } lethe_run_result;
 
 /* LETHE_USAGE: contradicting options, or `out` holds a finished run; LETHE_INPUT: a file is missing or

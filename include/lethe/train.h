@@ -33,7 +33,8 @@ typedef struct lethe_fit_options {
 /* clang-format off */
 /* The rows that every table of a training has, over a lethe_fit_options that lies `base` bytes inside the
  * options structure; the three texts are the defaults in which trainings differ. gamma, gamma_schedule and
- * ascend have no row here: a method that wants them sets them or adds rows of its own. */
+ * ascend have no row here, so a structure starts as zeroes and then gets the defaults; a method that wants
+ * them sets them or adds rows of its own. */
 #define LETHE_FIT_AT(base, field) ((base) + offsetof(lethe_fit_options, field))
 #define LETHE_FIT_ROWS(base, default_epochs, default_lr, default_schedule)                                   \
     {"epochs", LETHE_OPTION_INT, LETHE_FIT_AT(base, epochs), default_epochs, 0, 1e6, NULL, "N",              \

@@ -5,38 +5,48 @@
 #include "base/config_peek.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include <stdbool.h>
 #include <string.h>
 #include <yaml.h>
 
 enum { CONFIG_LIMIT = 1 << 20 };
 
-static const char *scalar_text(const yaml_node_t *node) {
-    return node != NULL && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : "";
+/* The next event; false, with nothing to delete, when it is not of this type. */
+static bool expect(yaml_parser_t *parser, yaml_event_type_t type, yaml_event_t *event) {
+    if (!yaml_parser_parse(parser, event))
+        return false;
+    if (event->type == type)
+        return true;
+    yaml_event_delete(event);
+    return false;
 }
 
-/* NULL when the document has no such key. */
-static const char *find_value(yaml_document_t *document, const char *key) {
-    yaml_node_t *root = yaml_document_get_root_node(document);
-    if (root == NULL || root->type != YAML_MAPPING_NODE)
-        return NULL;
-    const yaml_node_pair_t *end = root->data.mapping.pairs.top;
-    for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < end; pair++)
-        if (strcmp(scalar_text(yaml_document_get_node(document, pair->key)), key) == 0)
-            return scalar_text(yaml_document_get_node(document, pair->value));
-    return NULL;
+static bool pass_over(yaml_parser_t *parser, yaml_event_type_t type) {
+    yaml_event_t event;
+    bool done = expect(parser, type, &event);
+    if (done)
+        yaml_event_delete(&event);
+    return done;
 }
 
+/* Goes no further than a pair of scalars: a document nested a million deep keeps libyaml busy for hours. */
 static lethe_status peek(yaml_parser_t *parser, const char *key, lethe__arena *texts, const char **out) {
-    yaml_document_t document;
-    lethe_status status = LETHE_OK;
     *out = NULL;
-    if (!yaml_parser_load(parser, &document))
+    if (!pass_over(parser, YAML_STREAM_START_EVENT) || !pass_over(parser, YAML_DOCUMENT_START_EVENT) ||
+        !pass_over(parser, YAML_MAPPING_START_EVENT))
         return LETHE_OK;
-    const char *value = find_value(&document, key);
-    if (value != NULL)
-        status = lethe__arena_format(texts, out, "%s", value);
-    yaml_document_delete(&document);
-    return status;
+    yaml_event_t name, value;
+    while (*out == NULL && expect(parser, YAML_SCALAR_EVENT, &name)) {
+        bool found = strcmp((const char *)name.data.scalar.value, key) == 0;
+        yaml_event_delete(&name);
+        if (!expect(parser, YAML_SCALAR_EVENT, &value))
+            return LETHE_OK;
+        lethe_status status =
+            found ? lethe__arena_format(texts, out, "%s", (const char *)value.data.scalar.value) : LETHE_OK;
+        yaml_event_delete(&value);
+        LETHE_TRY(status);
+    }
+    return LETHE_OK;
 }
 
 lethe_status lethe__config_peek(const char *path, const char *key, lethe__arena *texts, const char **out) {

@@ -4,9 +4,9 @@
 
 #include "base/memory.h"
 
-/* The text of the scalar `key` of the top mapping, in `texts`; NULL when there is none, or the file is no
- * mapping: reading it whole with lethe__option_set_load finds what is wrong with it. LETHE_INPUT: the file
- * cannot be read. */
+/* The text of the scalar `key` of the top mapping, in `texts`; NULL when there is none before the mapping
+ * ends or stops being one of scalars: reading the file whole with lethe__option_set_load finds what is wrong
+ * with it. LETHE_INPUT: the file cannot be read. */
 lethe_status lethe__config_peek(const char *path, const char *key, lethe__arena *texts, const char **out);
 
 #endif

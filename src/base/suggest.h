@@ -9,8 +9,8 @@
  */
 void lethe__suggest(const char *word, const char *const *candidates, size_t n, char *text, size_t size);
 
-/* Records that `word` is no known `kind` ("option", "method"), with the near candidates and, unless they are
- * many, all of them. Returns LETHE_USAGE. */
+/* Records that `word` is no known `kind` ("option", "method"), with the near candidates and, unless there are
+ * such and the names are many, all of them. Returns LETHE_USAGE. */
 lethe_status lethe__fail_unknown(const char *kind, const char *word, const char *const *candidates, size_t n);
 
 #endif

@@ -5,9 +5,9 @@
  * load_state_dict(strict=True). Besides lethe's own form (see model_save.c) a file may have
  *   a prefix before every name        "state_dict.", "module." (DataParallel), or both
  *   NAME_orig and NAME_mask           torch.nn.utils.prune: the weight is their product
- *   normalize.mean, normalize.std     the official code's input normalisation, which lethe has in the
- * metadata masks as BOOL or F32 no num_batches_tracked Nothing is taken on trust: shapes, dtypes, finite
- * values, variances, mask values, zeros under the mask. */
+ *   normalize.mean, normalize.std     the official code's input normalisation; lethe's is in the metadata
+ *   masks as BOOL or F32, and no num_batches_tracked
+ * Nothing is taken on trust: shapes, dtypes, finite values, variances, mask values, zeros under the mask. */
 #include "base/fail.h"
 #include "base/memory.h"
 #include "checkpoint/model_file.h"

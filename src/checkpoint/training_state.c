@@ -66,7 +66,7 @@ static size_t list_vectors(const lethe__training_state *state, lethe__st_tensor 
     tensors[n++] = vector("buffers", LETHE__ST_F32, n_buffers, sizeof(float), model->weights.buffers);
     if (model->mask != NULL)
         tensors[n++] = vector("mask", LETHE__ST_U8, n_parameters, 1, model->mask);
-    if (state->kept_parameters != NULL) {
+    if (state->kept_buffers != NULL) {
         tensors[n++] =
             vector("kept_parameters", LETHE__ST_F32, n_parameters, sizeof(float), state->kept_parameters);
         tensors[n++] = vector("kept_buffers", LETHE__ST_F32, n_buffers, sizeof(float), state->kept_buffers);

@@ -8,7 +8,7 @@
 typedef struct lethe__training_state {
     lethe_model *model;                    /* lent: parameters, buffers, mask, num_batches_tracked */
     float *velocity;                       /* [parameter_size] momentum */
-    float *kept_parameters, *kept_buffers; /* the copy for rewinding; NULL: none kept */
+    float *kept_parameters, *kept_buffers; /* the copy for rewinding; kept_buffers NULL: none kept */
     int stage, epoch;                      /* of the step that comes next */
     size_t step;
     double loss_sum; /* of the epoch so far */

@@ -19,7 +19,7 @@ static const lethe_option config_table[] = {
     {.name = "print-config",
      .type = LETHE_OPTION_FLAG,
      .offset = offsetof(lethe__talk, print_config),
-     .help = "print the options as they are after all, in the form that --config reads, and exit",
+     .help = "print the resolved options, in the form that --config reads, and exit",
      .transient = true},
     LETHE_OPTIONS_END,
 };

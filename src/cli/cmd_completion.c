@@ -1,8 +1,7 @@
 /* cmd_completion.c - lethe completion: scripts for shells, from the same tables that parse the options.
  *
- * Completed are commands, the options of a command with those of all its methods, and file names for the
- * rest.
- */
+ * Completed are commands, the options of a command with those of all its methods, each once, and file names
+ * for the rest. */
 #include "base/fail.h"
 #include "base/suggest.h"
 #include "cli/command.h"
@@ -29,6 +28,18 @@ static void write_fish(const lethe__command *command, const lethe_option *option
     printf(" -d \"%s\"\n", option->help);
 }
 
+/* Is `name` an option of the command, or of one of its methods before `index`? Methods share many. */
+static bool is_known(const lethe__call *call, size_t index, const char *name) {
+    lethe__method_help method;
+    if (lethe__option_set_find(&call->set, name).option != NULL)
+        return true;
+    for (size_t i = 0; i < index && call->command->method(i, &method); i++)
+        for (const lethe_option *option = method.options; option != NULL && option->name != NULL; option++)
+            if (strcmp(option->name, name) == 0)
+                return true;
+    return false;
+}
+
 static lethe_status each_option(const lethe__command *command, option_writer *write) {
     char *words[] = {(char *)command->name, NULL};
     lethe__call call;
@@ -38,7 +49,8 @@ static lethe_status each_option(const lethe__command *command, option_writer *wr
         write(command, lethe__option_set_at(&call.set, i).option);
     for (size_t i = 0; status == LETHE_OK && command->method != NULL && command->method(i, &method); i++)
         for (const lethe_option *option = method.options; option != NULL && option->name != NULL; option++)
-            write(command, option);
+            if (!is_known(&call, i, option->name))
+                write(command, option);
     lethe__call_fini(&call);
     return status;
 }

@@ -65,7 +65,7 @@ static void run_child(const char *operation, const lethe_runtime *runtime, int t
 }
 
 static void read_child(int from, int exit_status, finding *found) {
-    char bytes[sizeof found->test > sizeof found->trouble ? sizeof found->test : sizeof found->trouble] = {0};
+    char bytes[sizeof found->test + sizeof found->trouble] = {0}; /* room for either, and a NUL */
     ssize_t n = read(from, bytes, sizeof bytes - 1);
     if (WIFSIGNALED(exit_status)) {
         snprintf(found->trouble, sizeof found->trouble, "killed by %s", strsignal(WTERMSIG(exit_status)));

@@ -1,23 +1,13 @@
 /* cmd_version.c - lethe version */
 #include "base/fail.h"
 #include "cli/command.h"
+#include "experiment/run_record.h"
 #include <lethe/version.h>
-
-static json_t *versions_to_json(void) {
-    json_t *object = json_pack("{s:s}", "lethe", lethe_version());
-    for (const lethe_library *library = lethe_libraries(); library->name != NULL; library++) {
-        if (json_object_set_new(object, library->name, json_string(library->version)) != 0) {
-            json_decref(object);
-            return NULL;
-        }
-    }
-    return object;
-}
 
 static lethe_status run(lethe__call *call, void *job) {
     (void)job;
     if (call->talk.json)
-        return lethe__print_json(versions_to_json());
+        return lethe__print_json(lethe__versions_to_json());
     printf("lethe %s\n", lethe_version());
     for (const lethe_library *library = lethe_libraries(); library->name != NULL; library++)
         printf("%s %s\n", library->name, library->version);

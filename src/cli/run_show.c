@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "cli/table.h"
 #include <math.h>
-#include <stdlib.h>
 
 static lethe_status print_record(const char *directory) {
     char *path;

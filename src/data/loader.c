@@ -95,10 +95,11 @@ static void make_order(lethe__loader *loader, uint32_t epoch) {
 /* One row moved by dx and, if asked for, mirrored after that. `out` is zero where nothing is written. */
 static void move_row(const uint8_t *row, int width, size_t channels, int dx, bool flip, uint8_t *out) {
     int first = dx < 0 ? -dx : 0, end = dx > 0 ? width - dx : width; /* columns that come from inside */
+    if (first >= end)
+        return;
     if (!flip) {
-        if (first < end)
-            memcpy(out + (size_t)first * channels, row + (size_t)(first + dx) * channels,
-                   (size_t)(end - first) * channels);
+        memcpy(out + (size_t)first * channels, row + (size_t)(first + dx) * channels,
+               (size_t)(end - first) * channels);
         return;
     }
     const uint8_t *from = row + (size_t)(first + dx) * channels;

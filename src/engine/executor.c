@@ -1,5 +1,5 @@
-/* executor.c - runs plans. Plans share one arena, as large as the largest plan needs; it grows when a plan
- * for a larger batch is made, and every plan is then bound again. One executor runs one batch at a time. */
+/* executor.c - runs plans. Plans share one arena, as large as the largest plan needs, and each is bound to it
+ * when its turn comes. One executor runs one batch at a time. */
 #include "engine/executor.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -46,7 +46,8 @@ size_t lethe__executor_bytes(const lethe__executor *executor) {
     return executor->arena_bytes;
 }
 
-/* Makes the arena large enough for `plan` and binds every plan to it. */
+/* Makes the arena large enough for `plan` and binds it. Each time anew: since its last turn the arena may
+ * have moved, or been lost when memory ran out. */
 static lethe_status provide_arena(lethe__executor *executor, lethe__plan *plan) {
     if (plan->arena_bytes > executor->arena_bytes) {
         lethe__free(executor->arena);
@@ -54,19 +55,19 @@ static lethe_status provide_arena(lethe__executor *executor, lethe__plan *plan) 
         executor->arena_bytes = 0;
         LETHE_TRY(lethe__allocate(plan->arena_bytes, 1, &executor->arena));
         executor->arena_bytes = plan->arena_bytes;
-        for (int i = 0; i < executor->n_plans; i++)
-            lethe__plan_bind(executor->plans[i], executor->arena);
     }
     lethe__plan_bind(plan, executor->arena);
     return LETHE_OK;
 }
 
+/* Ends the forward pass that a backward might have followed: its plan or its activations may have to go. */
 static lethe_status get_plan(lethe__executor *executor, int n, bool with_gradients, lethe__plan **out) {
+    executor->forward_plan = NULL;
     for (int i = 0; i < executor->n_plans; i++) {
         const lethe__plan_request *request = &executor->plans[i]->request;
         if (request->n == n && request->with_gradients == with_gradients) {
             *out = executor->plans[i];
-            return executor->arena != NULL ? LETHE_OK : provide_arena(executor, *out);
+            return provide_arena(executor, *out);
         }
     }
     lethe__plan_request request = executor->request;
@@ -95,7 +96,6 @@ static lethe_status get_plan(lethe__executor *executor, int n, bool with_gradien
 lethe_status lethe__executor_forward(lethe__executor *executor, lethe__mode mode, const uint8_t *images,
                                      int n, const float **logits) {
     lethe__plan *plan;
-    executor->forward_plan = NULL;
     omp_set_num_threads(executor->request.threads);
     LETHE_TRY(get_plan(executor, n, mode != LETHE__MODE_PREDICT, &plan));
     plan->operations[0].src.data = (void *)images; /* read only: no operation writes to its src */
@@ -113,6 +113,7 @@ lethe_status lethe__executor_backward(lethe__executor *executor, const float *di
     lethe__plan *plan = executor->forward_plan;
     if (plan == NULL)
         LETHE_FAIL(LETHE_FAILED, "a backward pass needs a forward pass with gradients before it");
+    omp_set_num_threads(executor->request.threads);
     plan->operations[plan->n_operations - 1].diff_dst = diff_logits;
     for (size_t i = plan->n_operations; i-- > 0;) {
         lethe__operation *operation = &plan->operations[i];

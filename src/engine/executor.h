@@ -42,8 +42,9 @@ lethe_status lethe__executor_backward(lethe__executor *executor, const float *di
 /* Bytes of activations and workspaces at present. */
 size_t lethe__executor_bytes(const lethe__executor *executor);
 
-/* One line for each operation of the plan for `n` samples: "layer1.0.conv1  onednn  jit:avx2". For doctor and
- * inspect; `write` gets each line without newline. */
+/* One line for each operation of the plan for `n` samples: kind, output, parameter, implementation and what
+ * that chose ("convolution  14x14x32  layer2.0.conv1.weight  onednn  jit:avx2"). `write` gets each line
+ * without newline. Ends a forward pass that waits for its backward. */
 lethe_status lethe__executor_describe(lethe__executor *executor, lethe__mode mode, int n,
                                       void (*write)(void *user, const char *line), void *user);
 

@@ -272,9 +272,9 @@ lethe_status lethe__graph_finish(lethe__graph *graph) {
                        graph->tensors[i].producer);
     for (size_t i = 0; i < graph->n_tensors; i++) {
         const lethe__tensor *tensor = &graph->tensors[i];
+        /* two readers give two gradients, which the backward pass of the producer has to add */
         bool adds = tensor->producer >= 0 && graph->nodes[tensor->producer].kind == LETHE__BATCHNORM;
-        if (tensor->n_consumers >
-            (adds ? 2 : 1)) /* its backward pass has to add the gradients of its readers */
+        if (tensor->n_consumers > (adds ? 2 : 1))
             LETHE_FAIL(
                 LETHE_USAGE,
                 "the output of operation %d of the network has %d readers: only a BatchNorm may have two",

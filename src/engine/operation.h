@@ -22,6 +22,11 @@ typedef struct lethe__view {
     void *data;
 } lethe__view;
 
+static inline size_t lethe__view_bytes(const lethe__view *view) {
+    return (size_t)view->n * (size_t)view->h * (size_t)view->w * (size_t)view->c *
+           lethe__dtype_bytes(view->dtype);
+}
+
 typedef struct lethe__operation lethe__operation;
 
 typedef struct lethe__implementation {
@@ -51,7 +56,7 @@ struct lethe__operation {
 
     lethe__view src, residual, dst; /* residual.data NULL: none */
     /* gradients have the dtype of their tensor; diff_dst_2 is a second part to be added to diff_dst while
-     * reading (its tensor has two readers), NULL mostly */
+     * reading: its tensor has two readers, which only a BatchNorm's may have; else NULL */
     const void *diff_dst, *diff_dst_2;
     void *diff_src, *diff_residual;
 

@@ -4,9 +4,9 @@
  * buffer is live over a range of steps, and two buffers may share memory when their ranges do not meet:
  *
  *     activation   from the step that makes it to its last reader; with gradients, to the backward pass of
- * the operation that made it (ReLU looks at its output) gradient     a part for each reader: from the
- * reader's backward pass to that of the tensor's producer workspace    from an operation's forward to its
- * backward pass
+ *                  the operation that made it (ReLU looks at its output)
+ *     gradient     a part for each reader: from the reader's backward pass to that of the tensor's producer
+ *     workspace    from an operation's forward to its backward pass
  *
  * Scratch memory is valid within one step only, so that all operations share one piece. Per operation i the
  * spans are stored in a row: [activation of dst, gradient for src, gradient for residual, workspace]. */
@@ -84,11 +84,6 @@ static lethe__view tensor_view(const lethe__plan_request *request, int tensor) {
         .n = request->n, .h = shape->h, .w = shape->w, .c = shape->c, .dtype = tensor_dtype(request, tensor)};
 }
 
-static size_t view_bytes(const lethe__view *view) {
-    return (size_t)view->n * (size_t)view->h * (size_t)view->w * (size_t)view->c *
-           lethe__dtype_bytes(view->dtype);
-}
-
 /* A tensor needs a gradient when parameters stand before it. */
 static bool needs_gradient(const lethe__plan_request *request, int tensor) {
     if (!request->with_gradients || tensor < 0)
@@ -149,13 +144,10 @@ static void set_spans(lethe__plan *plan, int i) {
     const lethe__node *node = operation->node;
     int backward = 2 * (int)request->graph->n_nodes - 1 - i;
     lethe__span *own = plan->spans + (size_t)i * SPANS_PER_OPERATION;
-    bool gradients = request->with_gradients;
-    bool logits = node->dst + 1 == (int)request->graph->n_tensors;
+    int last = request->with_gradients ? backward : i;
 
-    own[ACTIVATION] = (lethe__span){
-        .bytes = view_bytes(&operation->dst), .first = i, .last = gradients || logits ? backward : i};
-    own[WORKSPACE] =
-        (lethe__span){.bytes = operation->workspace_bytes, .first = i, .last = gradients ? backward : i};
+    own[ACTIVATION] = (lethe__span){.bytes = lethe__view_bytes(&operation->dst), .first = i, .last = last};
+    own[WORKSPACE] = (lethe__span){.bytes = operation->workspace_bytes, .first = i, .last = last};
     const int sources[] = {node->src, node->residual};
     const lethe__view *views[] = {&operation->src, &operation->residual};
     for (int s = 0; s < 2; s++) {
@@ -166,7 +158,7 @@ static void set_spans(lethe__plan *plan, int i) {
         if (activation->last < i)
             activation->last = i;
         if (needs_gradient(request, sources[s]))
-            own[GRADIENT_SRC + s] = (lethe__span){.bytes = view_bytes(views[s]),
+            own[GRADIENT_SRC + s] = (lethe__span){.bytes = lethe__view_bytes(views[s]),
                                                   .first = backward,
                                                   .last = 2 * (int)request->graph->n_nodes - 1 - producer};
     }

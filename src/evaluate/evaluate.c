@@ -119,16 +119,6 @@ static lethe_status check_finite(const lethe_samples *samples, const float *logi
     return LETHE_OK;
 }
 
-static void softmax(float *row, size_t classes) {
-    double largest = row[0], sum = 0;
-    for (size_t i = 1; i < classes; i++)
-        largest = fmax(largest, row[i]);
-    for (size_t i = 0; i < classes; i++)
-        sum += exp(row[i] - largest);
-    for (size_t i = 0; i < classes; i++)
-        row[i] = (float)(exp(row[i] - largest) / sum);
-}
-
 /* Loss and accuracy of a part; turns its logits into probabilities. */
 static lethe_status score_part(const lethe_samples *samples, float *logits, part_result *part) {
     size_t n = samples->n, classes = part->predictions.classes, n_correct = 0;
@@ -136,8 +126,7 @@ static lethe_status score_part(const lethe_samples *samples, float *logits, part
     LETHE_TRY(check_finite(samples, logits, classes));
     lethe__cross_entropy(logits, part->predictions.labels, (int)n, (int)classes, 1, NULL, NULL, &loss_sum,
                          &n_correct);
-    for (size_t i = 0; i < n; i++)
-        softmax(logits + i * classes, classes);
+    lethe__softmax(logits, n, classes);
     part->loss = n > 0 ? loss_sum / (double)n : NAN;
     part->accuracy = n > 0 ? 100.0 * (double)n_correct / (double)n : NAN;
     return LETHE_OK;

@@ -1,9 +1,9 @@
 /* metric_mia.c - what membership inference says about a model.
  *
- *   MIA-Efficacy   a predictor learns to tell members (the first retain samples) from as many non-members
- * (the first test samples); the share of the forget set that it calls non-members. MIA-Privacy    it learns
- * from half as many of each and judges all other retain and test samples; the mean of the shares that it gets
- * right. Lower is better; 50 is guessing.
+ * MIA-Efficacy: a predictor learns to tell members (the first retain samples) from as many non-members (the
+ * first test samples); the share of the forget set that it calls non-members.
+ * MIA-Privacy: it learns from half as many of each and judges all other retain and test samples; the mean of
+ * the shares that it gets right. Lower is better; 50 is guessing.
  *
  * Every (feature, predictor, measure) is one independent task; the tasks run in parallel, the costly ones
  * first. A task computes counts alone, so the result does not depend on the number of threads.

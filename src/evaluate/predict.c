@@ -102,6 +102,18 @@ lethe_status lethe__predict(lethe_model *model, const lethe_samples *parts, size
     return status;
 }
 
+void lethe__softmax(float *logits, size_t n, size_t classes) {
+    for (float *row = logits; row < logits + n * classes; row += classes) {
+        double largest = row[0], sum = 0;
+        for (size_t i = 1; i < classes; i++)
+            largest = fmax(largest, row[i]);
+        for (size_t i = 0; i < classes; i++)
+            sum += exp(row[i] - largest);
+        for (size_t i = 0; i < classes; i++)
+            row[i] = (float)(exp(row[i] - largest) / sum);
+    }
+}
+
 lethe_status lethe_model_predict(lethe_model *model, lethe_samples samples, size_t batch,
                                  const lethe_runtime *runtime, float *logits) {
     return lethe__predict(model, &samples, 1, batch, runtime, logits);

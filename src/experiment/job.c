@@ -58,7 +58,7 @@ lethe_status lethe__kept_path(const char *run, int epoch, char **out) {
     return lethe__format_text(out, "%s/epoch-%d.safetensors", run, epoch);
 }
 
-static lethe_status write_in(const running *run, const char *name, char **path) {
+static lethe_status path_in(const running *run, const char *name, char **path) {
     return lethe__path_join(run->directory.path, name, path);
 }
 
@@ -68,7 +68,7 @@ static lethe_status write_history(running *run) {
     if (n == run->epochs_written && n > 0)
         return LETHE_OK;
     char *path;
-    LETHE_TRY(write_in(run, "history.csv", &path));
+    LETHE_TRY(path_in(run, "history.csv", &path));
     lethe_status status = lethe__history_write(path, records, n);
     lethe__free(path);
     for (size_t i = run->epochs_written; i < n && status == LETHE_OK; i++)
@@ -117,7 +117,7 @@ lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *su
 static lethe_status write_config(const running *run) {
     char *path;
     lethe__writer *writer;
-    LETHE_TRY(write_in(run, "config.yaml", &path));
+    LETHE_TRY(path_in(run, "config.yaml", &path));
     lethe_status status = lethe__writer_open(path, &writer);
     lethe__free(path);
     LETHE_TRY(status);
@@ -130,10 +130,18 @@ static lethe_status write_config(const running *run) {
 
 static lethe_status write_split(const running *run) {
     char *path;
-    LETHE_TRY(write_in(run, "split.json", &path));
+    LETHE_TRY(path_in(run, "split.json", &path));
     lethe_status status = lethe_split_save(run->subject.split, run->subject.dataset, path);
     lethe__free(path);
     return status;
+}
+
+/* What every model that comes out of the run says of its origin. */
+static void describe_origin(const lethe__job *job, const lethe__subject *subject) {
+    lethe_model_info *info = &subject->model->info;
+    snprintf(info->command, sizeof info->command, "%s", job->command);
+    memcpy(info->parent_digest, subject->origin.digest, sizeof info->parent_digest);
+    memcpy(info->data_digest, lethe_dataset_get_info(subject->dataset)->digest, sizeof info->data_digest);
 }
 
 static lethe_status begin(running *run) {
@@ -141,6 +149,7 @@ static lethe_status begin(running *run) {
     lethe__subject *subject = &run->subject;
     char identity[LETHE_DIGEST_TEXT];
     LETHE_TRY(lethe__job_identity(job, subject, identity));
+    describe_origin(job, subject);
     run->runtime = job->runtime;
     run->runtime.checkpoint = run->directory.checkpoint;
     run->runtime.resume = run->directory.resumes;
@@ -186,7 +195,7 @@ static lethe_run_result sum_up(const running *run) {
 
 static lethe_status write_record(const running *run, const lethe_run_result *result, const char *outcome) {
     char *path;
-    LETHE_TRY(write_in(run, "run.json", &path));
+    LETHE_TRY(path_in(run, "run.json", &path));
     lethe__run_record record = {.job = run->job,
                                 .subject = &run->subject,
                                 .result = result,
@@ -198,12 +207,8 @@ static lethe_status write_record(const running *run, const lethe_run_result *res
 }
 
 static lethe_status save_model(const running *run) {
-    lethe_model_info *info = &run->subject.model->info;
     char *path;
-    snprintf(info->command, sizeof info->command, "%s", run->job->command);
-    memcpy(info->parent_digest, run->subject.origin.digest, sizeof info->parent_digest);
-    memcpy(info->data_digest, lethe_dataset_get_info(run->subject.dataset)->digest, sizeof info->data_digest);
-    LETHE_TRY(write_in(run, "model.safetensors", &path));
+    LETHE_TRY(path_in(run, "model.safetensors", &path));
     lethe_status status = lethe_model_save(run->subject.model, path);
     lethe__free(path);
     return status;

@@ -55,8 +55,8 @@ lethe_status lethe__kept_path(const char *run, int epoch, char **out);
 
 extern const lethe_option lethe__split_option_table[];
 
-/* Fills the options of data set and split that were not given with those of the run directory `model`, unless
- * `dataset` itself was given or `model` is no folder. */
+/* Fills the options of the split that were not given with those of the run directory `model`, and those of
+ * the data set as well unless `dataset` itself was given. Does nothing when `model` is no folder. */
 lethe_status lethe__option_set_inherit(lethe__option_set *set, const char *model);
 
 #endif

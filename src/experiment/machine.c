@@ -1,6 +1,7 @@
 /* machine.c - what this machine is, and what the engine makes of it. */
 #include "base/fail.h"
 #include "engine/executor.h"
+#include "engine/native/native.h"
 #include "models/model.h"
 #include <lethe/machine.h>
 #include <stdio.h>
@@ -21,24 +22,16 @@ static void read_cpu(char text[64]) {
     brand += strspn(brand, " ");
     snprintf(text, 64, "%s", brand[0] != 0 ? brand : "x86-64");
 }
-
-static const char *read_isa(void) {
-    if (lethe_precision_resolve(LETHE_PRECISION_AUTO) == LETHE_PRECISION_BF16)
-        return "amx";
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return "avx512";
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? "avx2" : "baseline";
-}
 #else
 static void read_cpu(char text[64]) {
     snprintf(text, 64, "not x86-64");
 }
+#endif
 
 static const char *read_isa(void) {
-    return "baseline";
+    bool has_amx = lethe_precision_resolve(LETHE_PRECISION_AUTO) == LETHE_PRECISION_BF16;
+    return has_amx ? "amx" : lethe__row_kernels_choose()->name;
 }
-#endif
 
 void lethe_machine_get(lethe_machine *out) {
     read_cpu(out->cpu);

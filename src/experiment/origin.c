@@ -127,16 +127,20 @@ static lethe_status inherit_table(lethe__option_set *set, const lethe_option *ta
 }
 
 lethe_status lethe__option_set_inherit(lethe__option_set *set, const char *model) {
-    if (model == NULL || lethe__option_set_given(set, "dataset") || !lethe__folder_exists(model))
+    if (model == NULL || !lethe__folder_exists(model))
         return LETHE_OK;
     json_t *record;
     if (set->texts == NULL)
         LETHE_TRY(lethe__arena_create(&set->texts));
     LETHE_TRY(lethe__run_record_read(model, &record));
     const json_t *config = json_object_get(record, "config");
-    lethe_status status = inherit_table(set, lethe_dataset_option_table, config);
+    lethe_status status = lethe__option_set_given(set, "dataset")
+                              ? LETHE_OK
+                              : inherit_table(set, lethe_dataset_option_table, config);
     if (status == LETHE_OK)
         status = inherit_table(set, lethe__split_option_table, config);
     json_decref(record);
+    if (status == LETHE_USAGE) /* the record holds it, not the user */
+        status = LETHE_INPUT;
     return status == LETHE_OK ? LETHE_OK : lethe__fail_in(status, model);
 }

@@ -1,24 +1,10 @@
 /* predict_job.c - the job `predict`: outputs of a model on one part of the data, as NumPy arrays. */
 #include "base/fail.h"
 #include "base/memory.h"
+#include "evaluate/predict.h"
 #include "experiment/job.h"
 #include "experiment/npy.h"
-#include <math.h>
 #include <string.h>
-
-/* Softmax of each row in place, in double precision. */
-static void softmax(float *logits, size_t n, size_t classes) {
-    for (size_t i = 0; i < n; i++) {
-        float *row = logits + i * classes;
-        double largest = row[0], sum = 0;
-        for (size_t c = 1; c < classes; c++)
-            largest = row[c] > largest ? row[c] : largest;
-        for (size_t c = 0; c < classes; c++)
-            sum += exp(row[c] - largest);
-        for (size_t c = 0; c < classes; c++)
-            row[c] = (float)(exp(row[c] - largest) / sum);
-    }
-}
 
 static lethe_status write_images(const char *path, lethe_samples samples) {
     const lethe_dataset_info *info = lethe_dataset_get_info(samples.dataset);
@@ -43,7 +29,7 @@ static lethe_status write_outputs(const lethe_predict_job *job, const lethe__sub
     if (status == LETHE_OK && job->logits != NULL)
         status = lethe__npy_write(job->logits, LETHE__NPY_F32, shape, 2, logits);
     if (status == LETHE_OK && job->probabilities != NULL) {
-        softmax(logits, samples.n, classes);
+        lethe__softmax(logits, samples.n, classes);
         status = lethe__npy_write(job->probabilities, LETHE__NPY_F32, shape, 2, logits);
     }
     lethe__free(logits);

@@ -1,26 +1,21 @@
 /* prune_job.c - the job `prune`: a method makes the model sparse, with the training that it needs.
  *
- * A model that is given has been trained. So that omp need not train it again, its run must have kept the
- * epoch to rewind to (train --keep-epoch); only a new model is trained before it is pruned. */
+ * A model that is given has been trained. So that a method that trains first need not train it again, its run
+ * must have kept the epoch to rewind to (train --keep-epoch); only a new model is trained before it is
+ * pruned. */
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "experiment/job.h"
 #include "models/model.h"
-#include <string.h>
-
-/* The methods other than omp prune before they train and never rewind. */
-static bool trains_before_pruning(const lethe_prune_job *options) {
-    return strcmp(options->method, "omp") == 0 && options->prune.fit.epochs > 0;
-}
 
 /* Loads the model that the run of `subject` kept for rewinding; *out stays NULL when none is needed. */
-static lethe_status load_early(const lethe_prune_job *options, const lethe__subject *subject,
-                               lethe_model **out) {
+static lethe_status load_early(const lethe_prune_job *options, const lethe_prune_method *method,
+                               const lethe__subject *subject, lethe_model **out) {
     lethe_rewind rewind;
     int epoch;
     LETHE_TRY(lethe_rewind_parse(options->prune.rewind, &rewind, &epoch));
-    if (!trains_before_pruning(options) || rewind == LETHE_REWIND_NONE)
+    if (!method->trains_first || options->prune.fit.epochs == 0 || rewind == LETHE_REWIND_NONE)
         return LETHE_OK;
     char *path;
     LETHE_TRY(lethe__kept_path(subject->origin.path, epoch, &path));
@@ -43,7 +38,7 @@ static lethe_status work(const lethe__job *job, const lethe__subject *subject, l
     LETHE_TRY(lethe_prune_find(options->method, &method));
     prune.trained = options->model.model != NULL;
     if (prune.trained)
-        LETHE_TRY(load_early(options, subject, &early));
+        LETHE_TRY(load_early(options, method, subject, &early));
     prune.early = early;
     lethe_samples samples = lethe_split_samples(subject->split, subject->dataset, LETHE_PART_TRAIN);
     lethe_status status = lethe_prune(method, &prune, trainer, samples);
@@ -84,8 +79,11 @@ lethe_status lethe_prune_job_estimate(const lethe_prune_job *options, const leth
     lethe_prune_job copy = *options;
     lethe__job job;
     lethe_status status = prepare(&copy, runtime, &job);
+    const lethe_prune_method *method;
+    if (status == LETHE_OK)
+        status = lethe_prune_find(copy.method, &method);
     if (status == LETHE_OK) {
-        bool twice = trains_before_pruning(&copy) && copy.model.model == NULL;
+        bool twice = method->trains_first && copy.model.model == NULL;
         status = lethe__job_estimate(&job, LETHE_PART_TRAIN, twice ? 2 : 1, out);
     }
     lethe__option_set_fini(&job.set);

@@ -55,6 +55,17 @@ lethe_status lethe__run_directory_remove_events(const lethe__run_directory *dire
     return remove_all(directory, "events.out.tfevents.");
 }
 
+/* What a killed process left half-written, ".NAME.PROCESS-N" (base/file.c). The lock is ours, so nobody else
+ * is writing these. */
+static lethe_status remove_temporaries(const lethe__run_directory *directory) {
+    static const char *const prefixes[] = {".run.json.",   ".model.safetensors.", ".checkpoint.safetensors.",
+                                           ".split.json.", ".config.yaml.",       ".history.csv.",
+                                           ".epoch-"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        LETHE_TRY(remove_all(directory, prefixes[i]));
+    return LETHE_OK;
+}
+
 static lethe_status clear(const lethe__run_directory *directory) {
     static const char *const names[] = {"run.json",    "model.safetensors", checkpoint_name,  "split.json",
                                         "config.yaml", "history.csv",       "evaluation.json"};
@@ -86,6 +97,7 @@ static lethe_status fill_directory(const lethe_run_options *options, lethe__run_
     LETHE_TRY(lethe__path_join(options->out, checkpoint_name, &directory->checkpoint));
     LETHE_TRY(lock(directory));
     LETHE_TRY(lethe__run_directory_check(options)); /* another process may just have finished */
+    LETHE_TRY(remove_temporaries(directory));
     char *record;
     LETHE_TRY(lethe__path_join(options->out, "run.json", &record));
     directory->resumes = options->resume == LETHE_RESUME_AUTO && !lethe__file_exists(record) &&

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-static json_t *libraries_to_json(void) {
+json_t *lethe__versions_to_json(void) {
     json_t *object = json_pack("{s:s}", "lethe", lethe_version());
     for (const lethe_library *library = lethe_libraries(); library->name != NULL; library++) {
         if (json_object_set_new(object, library->name, json_string(library->version)) != 0) {
@@ -29,7 +29,7 @@ json_t *lethe__machine_to_json(const lethe_runtime *runtime) {
     return json_pack("{s:s, s:s, s:i, s:s, s:o}", "cpu", machine.cpu, "isa", machine.isa, "threads",
                      lethe_threads_resolve(runtime->threads), "precision",
                      lethe_precision_name(lethe_precision_resolve(runtime->precision)), "libraries",
-                     libraries_to_json());
+                     lethe__versions_to_json());
 }
 
 static json_t *parent_to_json(const lethe__subject *subject) {
@@ -80,15 +80,16 @@ static json_t *record_to_json(const lethe__run_record *record) {
     const lethe__job *job = record->job;
     const lethe__subject *subject = record->subject;
     const lethe_run_result *result = record->result;
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:I, s:i, s:o, s:o, s:s}",
-                     "schema", "lethe.run/1", "command", job->command, "config",
-                     lethe__option_set_to_json(&job->set), "parent", parent_to_json(subject), "data",
-                     data_to_json(subject), "forget", forget_to_json(subject), "machine",
-                     lethe__machine_to_json(&job->runtime), "seed", (json_int_t)job->runtime.seed, "started",
-                     record->started, "seconds", lethe__json_real(result->seconds), "rte_seconds",
-                     lethe__json_real(result->rte_seconds), "peak_rss_bytes", peak_rss_bytes(), "epochs",
-                     result->epochs, "sparsity", lethe__json_real(result->sparsity), "metrics",
-                     metrics_to_json(result), "outcome", record->outcome);
+    json_t *config = lethe__option_set_to_json(&job->set); /* writes a seed beyond 63 bits as text */
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:s, s:o, s:o, s:I, s:i, s:o, s:o, s:s}",
+                     "schema", "lethe.run/1", "command", job->command, "config", config, "parent",
+                     parent_to_json(subject), "data", data_to_json(subject), "forget",
+                     forget_to_json(subject), "machine", lethe__machine_to_json(&job->runtime), "seed",
+                     json_object_get(config, "seed"), "started", record->started, "seconds",
+                     lethe__json_real(result->seconds), "rte_seconds", lethe__json_real(result->rte_seconds),
+                     "peak_rss_bytes", peak_rss_bytes(), "epochs", result->epochs, "sparsity",
+                     lethe__json_real(result->sparsity), "metrics", metrics_to_json(result), "outcome",
+                     record->outcome);
 }
 
 lethe_status lethe__run_record_write(const lethe__run_record *record, const char *path) {

@@ -14,6 +14,8 @@ typedef struct lethe__run_record {
 
 lethe_status lethe__run_record_write(const lethe__run_record *record, const char *path);
 
+/* The versions of lethe and its libraries, by name; NULL when out of memory. */
+json_t *lethe__versions_to_json(void);
 /* {"cpu", "isa", "threads", "precision", "libraries"} as they are for `runtime`; NULL when out of memory. */
 json_t *lethe__machine_to_json(const lethe_runtime *runtime);
 

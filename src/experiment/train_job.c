@@ -3,20 +3,14 @@
  * The weights of an early epoch may be kept beside the model: `prune` rewinds to them, so that a sparse model
  * costs one more training, not two. */
 #include "base/fail.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "experiment/job.h"
 #include "models/model.h"
-#include "train/trainer.h"
-#include <string.h>
 
 /* Writes what the trainer has kept, as a model. `steps` is PyTorch's counter of batches at that epoch. */
 static lethe_status write_kept(const lethe_trainer *trainer, int64_t steps, const char *path) {
     lethe_model *early;
-    LETHE_TRY(lethe_model_copy(trainer->model, &early));
-    memcpy(early->weights.parameters, trainer->state.kept_parameters,
-           early->graph->parameter_size * sizeof(float));
-    memcpy(early->weights.buffers, trainer->state.kept_buffers, early->graph->buffer_size * sizeof(float));
+    LETHE_TRY(lethe_trainer_get_kept(trainer, &early));
     early->num_batches_tracked = steps;
     lethe_status status = lethe_model_save(early, path);
     lethe_model_destroy(&early);

@@ -15,8 +15,10 @@ static lethe_status work(const lethe__job *job, const lethe__subject *subject, l
 
 /* Finds the method of the job, and makes its default options when there are none; *made owns them. */
 static lethe_status find_method(lethe_unlearn_job *options, void **made) {
+    if (options->record == NULL && options->method == NULL)
+        LETHE_FAIL(LETHE_USAGE, "no method was named; give --method NAME ('lethe help unlearn' lists them)");
     if (options->record == NULL)
-        LETHE_TRY(lethe_unlearn_find(options->method != NULL ? options->method : "", &options->record));
+        LETHE_TRY(lethe_unlearn_find(options->method, &options->record));
     options->method = options->record->name;
     if (options->method_options != NULL)
         return LETHE_OK;

@@ -15,11 +15,10 @@ static const lethe__fill kaiming = LETHE__FILL_KAIMING_NORMAL_FAN_OUT;
 static int basic_block(lethe__graph *graph, int x, int stage, int index, int channels, int stride) {
     char module[LETHE__NAME_BYTES];
 #define MODULE(leaf) (snprintf(module, sizeof module, "layer%d.%d." leaf, stage, index), module)
-    bool projected = stride != 1 || graph->tensors[x].c != channels;
     int y = lethe__graph_convolution(graph, x, MODULE("conv1"), channels, 3, stride, 1, false, kaiming);
     y = lethe__graph_batchnorm(graph, y, MODULE("bn1"), -1, true);
     y = lethe__graph_convolution(graph, y, MODULE("conv2"), channels, 3, 1, 1, false, kaiming);
-    if (!projected)
+    if (stride == 1) /* the first stage keeps the stem's channels: nothing changes shape there */
         return lethe__graph_batchnorm(graph, y, MODULE("bn2"), x, true);
     y = lethe__graph_batchnorm(graph, y, MODULE("bn2"), -1, false);
     int shortcut =

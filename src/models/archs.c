@@ -1,16 +1,22 @@
 /* archs.c - the shelf of architectures: finding one by name in the registry that the build made. */
 #include "base/suggest.h"
 #include "models/model.h"
+#include <pthread.h>
 #include <string.h>
 
-enum { MAX_ARCHS = 64 };
+enum { MOST_NAMES = 63 };
+static const char *names[MOST_NAMES + 1];
+static size_t n_names;
+
+static void collect_names(void) {
+    for (const lethe__arch *const *family = lethe__arch_families(); *family != NULL; family++)
+        for (const lethe__arch *arch = *family; arch->name != NULL && n_names < MOST_NAMES; arch++)
+            names[n_names++] = arch->name;
+}
 
 const char *const *lethe_model_archs(void) {
-    static const char *names[MAX_ARCHS + 1];
-    size_t n = 0;
-    for (const lethe__arch *const *family = lethe__arch_families(); *family != NULL; family++)
-        for (const lethe__arch *arch = *family; arch->name != NULL && n < MAX_ARCHS; arch++)
-            names[n++] = arch->name;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, collect_names);
     return names;
 }
 
@@ -21,8 +27,6 @@ lethe_status lethe__arch_find(const char *name, const lethe__arch **out) {
                 *out = arch;
                 return LETHE_OK;
             }
-    size_t n = 0;
-    for (const char *const *each = lethe_model_archs(); *each != NULL; each++)
-        n++;
-    return lethe__fail_unknown("architecture", name, lethe_model_archs(), n);
+    const char *const *known = lethe_model_archs(); /* before n_names is read */
+    return lethe__fail_unknown("architecture", name, known, n_names);
 }

@@ -75,5 +75,6 @@ const lethe_prune_method lethe__prune_omp = {
     .summary = "Trains, removes the convolution weights of smallest magnitude over all layers together, "
                "rewinds the others to an early epoch and trains again with the mask. With --epochs 0 it "
                "prunes the given model and stops.",
+    .trains_first = true,
     .run = run,
 };

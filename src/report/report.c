@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_DEPTH = 16 };
-
 const char *const lethe__metric_names[LETHE__METRICS] = {"UA", "MIA-Efficacy", "RA", "TA"};
 
 /* One evaluation, read. */
@@ -45,8 +43,12 @@ static lethe_status get_measure(const json_t *object, const char *key, const cha
 }
 
 static lethe_status read_fields(gathering *gathered, const json_t *root, const char *path, trial *out) {
-    const char *forget, *method;
+    const char *schema, *forget, *method;
     json_t *mia;
+    LETHE_TRY(lethe__json_get_text(root, "schema", path, &schema));
+    if (strcmp(schema, "lethe.evaluation/1") != 0)
+        LETHE_FAIL(LETHE_INPUT, "%s: its schema is '%.64s', but this lethe reads 'lethe.evaluation/1'", path,
+                   schema);
     LETHE_TRY(lethe__json_get_text(root, "forget", path, &forget));
     LETHE_TRY(lethe__json_get_text(root, "method", path, &method));
     LETHE_TRY(lethe__json_get_real(root, "parent_sparsity", path, &out->sparsity));
@@ -85,15 +87,15 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static lethe_status gather(gathering *gathered, const char *folder, int depth);
+static lethe_status gather(gathering *gathered, const char *folder);
 
-static lethe_status gather_entry(gathering *gathered, const char *folder, const char *name, int depth) {
+static lethe_status gather_entry(gathering *gathered, const char *folder, const char *name) {
     char *path;
     struct stat info;
     LETHE_TRY(lethe__path_join(folder, name, &path));
     lethe_status status = LETHE_OK;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        status = depth < MAX_DEPTH ? gather(gathered, path, depth + 1) : LETHE_OK;
+    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) /* a link would count its trials twice */
+        status = gather(gathered, path);
     else if (is_evaluation(name))
         status = read_evaluation(gathered, path);
     lethe__free(path);
@@ -115,7 +117,7 @@ static lethe_status list_folder(DIR *stream, char ***names, size_t *n) {
     return LETHE_OK;
 }
 
-static lethe_status gather(gathering *gathered, const char *folder, int depth) {
+static lethe_status gather(gathering *gathered, const char *folder) {
     char **names = NULL;
     size_t n = 0;
     DIR *stream = opendir(folder);
@@ -125,7 +127,7 @@ static lethe_status gather(gathering *gathered, const char *folder, int depth) {
     closedir(stream);
     for (size_t i = 0; i < n; i++) {
         if (status == LETHE_OK)
-            status = gather_entry(gathered, folder, names[i], depth);
+            status = gather_entry(gathered, folder, names[i]);
         lethe__free(names[i]);
     }
     lethe__free(names);
@@ -134,13 +136,22 @@ static lethe_status gather(gathering *gathered, const char *folder, int depth) {
 
 /* --- averaging --- */
 
+/* In the order of the paper's tables; methods that are not here follow, by name. */
+static const char *const methods[][2] = {
+    {"original", "Original"},  {"retrain", "Retrain"}, {"ft", "FT"}, {"ga", "GA"}, {"ff", "FF"}, {"iu", "IU"},
+    {"l1-sparse", "l1-sparse"}};
+enum { METHODS = sizeof methods / sizeof *methods };
+
 static int method_rank(const char *method) {
-    static const char *const order[] = {"original", "retrain", "ft", "ga", "ff", "iu", "l1-sparse"};
-    int n = (int)(sizeof order / sizeof *order);
-    for (int i = 0; i < n; i++)
-        if (strcmp(method, order[i]) == 0)
+    for (int i = 0; i < METHODS; i++)
+        if (strcmp(method, methods[i][0]) == 0)
             return i;
-    return n;
+    return METHODS;
+}
+
+const char *lethe__row_title(const lethe__row *row) {
+    int rank = method_rank(row->method);
+    return rank < METHODS ? methods[rank][1] : row->method;
 }
 
 static int by_group(const void *a, const void *b) {
@@ -153,25 +164,27 @@ static int by_group(const void *a, const void *b) {
     return order != 0 ? order : (one->sparsity > other->sparsity) - (one->sparsity < other->sparsity);
 }
 
-/* values[0], values[step], ...: n of them. */
-static lethe__mean mean_of(const double *values, size_t n, size_t step) {
+/* The number that lies `offset` bytes inside a trial. */
+static double number_of(const trial *one, size_t offset) {
+    return *(const double *)((const char *)one + offset);
+}
+
+static lethe__mean mean_of(const trial *trials, size_t n, size_t offset) {
     double sum = 0, squares = 0;
     for (size_t i = 0; i < n; i++)
-        sum += values[i * step];
+        sum += number_of(&trials[i], offset);
     double mean = sum / (double)n;
     for (size_t i = 0; i < n; i++)
-        squares += (values[i * step] - mean) * (values[i * step] - mean);
+        squares += pow(number_of(&trials[i], offset) - mean, 2);
     return (lethe__mean){mean, n > 1 ? sqrt(squares / (double)(n - 1)) : NAN};
 }
 
 static void average(const trial *trials, size_t n, lethe__row *row) {
-    const size_t step = sizeof *trials / sizeof(double);
-    _Static_assert(sizeof(trial) % sizeof(double) == 0, "trials are stepped over as doubles");
     *row = (lethe__row){
         .forget = trials->forget, .method = trials->method, .sparsity = trials->sparsity, .n_trials = n};
-    for (int i = 0; i < LETHE__METRICS; i++)
-        row->metrics[i] = mean_of(&trials->metrics[i], n, step);
-    row->rte_seconds = mean_of(&trials->rte_seconds, n, step);
+    for (size_t i = 0; i < LETHE__METRICS; i++)
+        row->metrics[i] = mean_of(trials, n, offsetof(trial, metrics) + i * sizeof(double));
+    row->rte_seconds = mean_of(trials, n, offsetof(trial, rte_seconds));
     row->is_retrain = strcmp(row->method, "retrain") == 0;
 }
 
@@ -212,7 +225,7 @@ static lethe_status fill_report(lethe_report *report, const char *const *folders
     gathering gathered = {.texts = report->texts};
     lethe_status status = LETHE_OK;
     for (size_t i = 0; i < n_folders && status == LETHE_OK; i++)
-        status = gather(&gathered, folders[i], 0);
+        status = gather(&gathered, folders[i]);
     if (status == LETHE_OK && gathered.n == 0)
         status = lethe__fail(LETHE_INPUT, "%s: no evaluation is here; `lethe evaluate --model RUN` makes one",
                              n_folders > 0 ? folders[0] : "no folder");

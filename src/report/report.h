@@ -30,9 +30,11 @@ struct lethe_report {
 
 extern const char *const lethe__metric_names[LETHE__METRICS];
 
+/* Is row `i` the first of its forget set? */
+bool lethe__row_starts_table(const lethe_report *report, size_t i);
 /* "dense" or "90 % sparse". */
 void lethe__row_model(const lethe__row *row, char *text, size_t size);
-/* "method, as people write it": "l1-sparse", "FT", "Retrain". */
+/* The method as people write it: "l1-sparse", "FT", "Retrain". */
 const char *lethe__row_title(const lethe__row *row);
 
 /* The cells of a row behind method and model, the same in every format: "12.34 ±0.56 (1.23)"; "" where there

@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "report/report.h"
 #include <math.h>
-#include <string.h>
 
 static const char page_head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -79,7 +78,7 @@ lethe_status lethe_report_write_html(const lethe_report *report, const char *pat
         largest = fmax(largest, report->rows[i].disparity_average);
     fputs(page_head, stream);
     for (size_t i = 0; i < report->n_rows; i++) {
-        bool first = i == 0 || strcmp(report->rows[i].forget, report->rows[i - 1].forget) != 0;
+        bool first = lethe__row_starts_table(report, i);
         if (first && i > 0)
             fputs("</table>\n", stream);
         if (first)

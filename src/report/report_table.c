@@ -15,17 +15,8 @@ void lethe__row_model(const lethe__row *row, char *text, size_t size) {
         snprintf(text, size, "%g %% sparse", row->sparsity * 100);
 }
 
-const char *lethe__row_title(const lethe__row *row) {
-    static const char *const titles[][2] = {{"original", "Original"},
-                                            {"retrain", "Retrain"},
-                                            {"ft", "FT"},
-                                            {"ga", "GA"},
-                                            {"ff", "FF"},
-                                            {"iu", "IU"}};
-    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
-        if (strcmp(row->method, titles[i][0]) == 0)
-            return titles[i][1];
-    return row->method;
+bool lethe__row_starts_table(const lethe_report *report, size_t i) {
+    return i == 0 || strcmp(report->rows[i].forget, report->rows[i - 1].forget) != 0;
 }
 
 /* "12.34 ±0.56 (1.23)": mean, deviation where there is one, gap where there is one. */
@@ -65,10 +56,6 @@ static void write_cell(FILE *stream, const char *text, int width) {
     fprintf(stream, "  %*s%s", width - text_width(text), "", text);
 }
 
-static bool starts_table(const lethe_report *report, size_t i) {
-    return i == 0 || strcmp(report->rows[i].forget, report->rows[i - 1].forget) != 0;
-}
-
 static lethe_status check_stream(FILE *stream) {
     if (fflush(stream) != 0 || ferror(stream))
         LETHE_FAIL(LETHE_FAILED, "the report could not be written");
@@ -88,7 +75,7 @@ lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
     }
     for (size_t i = 0; i < report->n_rows; i++) {
         const lethe__row *row = &report->rows[i];
-        if (starts_table(report, i)) {
+        if (lethe__row_starts_table(report, i)) {
             fprintf(stream, "%sForget %s (%zu trial%s; gap to Retrain in brackets)\n", i > 0 ? "\n" : "",
                     row->forget, row->n_trials, row->n_trials == 1 ? "" : "s");
             fprintf(stream, "%-10s %-12s", "method", "model");
@@ -112,7 +99,7 @@ lethe_status lethe_report_write_markdown(const lethe_report *report, FILE *strea
     char cells[LETHE__CELLS][LETHE__CELL_BYTES], model[32];
     for (size_t i = 0; i < report->n_rows; i++) {
         const lethe__row *row = &report->rows[i];
-        if (starts_table(report, i)) {
+        if (lethe__row_starts_table(report, i)) {
             fprintf(stream, "%s**Forget %s**\n\n| method | model |", i > 0 ? "\n" : "", row->forget);
             for (int k = 0; k < LETHE__CELLS; k++)
                 fprintf(stream, " %s |", lethe__cell_headings[k]);
@@ -150,12 +137,11 @@ static json_t *row_to_json(const lethe__row *row) {
 
 lethe_status lethe_report_write_json(const lethe_report *report, FILE *stream) {
     json_t *rows = json_array(), *root = json_pack("{s:s, s:o}", "schema", "lethe.report/1", "rows", rows);
-    int failed = root == NULL;
-    for (size_t i = 0; i < report->n_rows && !failed; i++)
-        failed = json_array_append_new(rows, row_to_json(&report->rows[i])) != 0;
-    failed = failed || json_dumpf(root, stream, JSON_INDENT(2)) != 0 || fputc('\n', stream) == EOF;
+    bool whole = root != NULL;
+    for (size_t i = 0; i < report->n_rows && whole; i++)
+        whole = json_array_append_new(rows, row_to_json(&report->rows[i])) == 0;
+    lethe_status status = whole ? lethe__json_dump(root, stream)
+                                : lethe__fail(LETHE_MEMORY, "out of memory for the report as JSON");
     json_decref(root);
-    if (failed)
-        LETHE_FAIL(LETHE_FAILED, "the report could not be written");
-    return check_stream(stream);
+    return status == LETHE_OK ? check_stream(stream) : status;
 }

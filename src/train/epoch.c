@@ -96,6 +96,7 @@ static void report(const lethe__fit *fit) {
                                .accuracy = 100 * mean((double)state->n_correct, state->n_seen)};
     trainer->last_progress = trainer->counted_until;
     runtime->progress(runtime->user, &progress);
+    trainer->counted_until = lethe__clock_seconds(); /* what the listener does is no training */
 }
 
 static bool must_stop(const lethe_runtime *runtime) {

@@ -117,7 +117,7 @@ lethe_status lethe__trainer_keep(lethe_trainer *trainer) {
 }
 
 static lethe_status copy_kept(const lethe__training_state *state, lethe_model *model) {
-    if (state->kept_parameters == NULL)
+    if (state->kept_buffers == NULL)
         LETHE_FAIL(LETHE_USAGE, "there is nothing to rewind to: no fit has kept the weights of an epoch");
     memcpy(model->weights.parameters, state->kept_parameters, model->graph->parameter_size * sizeof(float));
     memcpy(model->weights.buffers, state->kept_buffers, model->graph->buffer_size * sizeof(float));

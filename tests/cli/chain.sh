@@ -48,6 +48,10 @@ prints '"n": 9'
 [ "$(wc -c <i.npy)" -eq $((128 + 9 * 28 * 28)) ] || fail "the size of i.npy"
 run 0 predict --model ft --split test --logits a.npy $quiet
 run 0 predict --model ft --split test --logits b.npy --batch 7 $quiet
+[ "$(wc -c <a.npy)" -eq "$(wc -c <b.npy)" ] || fail "the number of logits depends on the batch"
+run 0 train $small --epochs 1 --val-fraction 0 --out whole $quiet
+run 0 predict --model whole $data --split train --logits w.npy $quiet # the split of the run, though the data are named
+[ "$(wc -c <w.npy)" -eq $((128 + 100 * 10 * 4)) ] || fail "the training part of a run without validation"
 
 run 0 inspect ft
 prints '^outcome  *finished'

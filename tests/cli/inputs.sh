@@ -31,6 +31,9 @@ says '--arch'
 cp -r run broken && printf '{"schema": "lethe.run/1"' >broken/run.json
 run 3 evaluate --model broken
 says 'broken/run.json'
+cp -r run wrong && sed -i 's/"synthetic-train": 100/"synthetic-train": -5/' wrong/run.json
+run 3 evaluate --model wrong
+says 'synthetic-train'
 cp -r run other && sed -i 's/"forget_ids": \[\]/"forget_ids": [7, 7]/' other/split.json
 run 3 evaluate --model other
 says 'split.json'

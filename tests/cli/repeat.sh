@@ -6,7 +6,8 @@ job="train $small --epochs 3 --progress none"
 run 0 $job --out a
 run 0 $job --out b
 same a/model.safetensors b/model.safetensors
-run 0 $job --seed 2 --out c
+run 0 $job --seed 18446744073709551615 --out c
+holds c/run.json '"seed": "18446744073709551615"'
 cmp -s a/model.safetensors c/model.safetensors && fail "another seed gives the same model"
 
 run 0 $job --out d --print-config
@@ -38,9 +39,10 @@ is_not_there f/checkpoint.safetensors
 # A signal: a checkpoint, exit code 75, and the same command continues.
 long="train $small --epochs 40 --progress none --out g"
 for signal in INT TERM; do
+    lines=$(cat g/log.txt 2>/dev/null | wc -l)
     "$lethe" $long >out 2>err &
     pid=$!
-    for _ in $(seq 100); do [ -s g/log.txt ] && break; sleep 0.1; done
+    for _ in $(seq 100); do [ "$(cat g/log.txt 2>/dev/null | wc -l)" -gt "$lines" ] && break; sleep 0.1; done
     sleep 0.5
     kill -$signal $pid
     wait $pid

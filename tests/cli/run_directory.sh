@@ -20,8 +20,10 @@ cp deep/run/run.json before.json
 run 2 train $small --epochs 1 --out deep/run
 says 'finished run'
 same before.json deep/run/run.json
+touch deep/run/.model.safetensors.1-0 # what a killed process leaves
 run 0 train $small --epochs 1 --out deep/run --force --quiet
 silent
+is_not_there deep/run/.model.safetensors.1-0
 is_not_there deep/run/epoch-1.safetensors
 holds deep/run/run.json '"epochs": 1'
 

@@ -55,6 +55,8 @@ run 2 train --arch resnet20s --dataset cifar --out x
 says 'cifar10'
 run 2 unlearn --method ft --out x
 says '--model RUN_OR_FILE'
+run 2 unlearn --model x --out x
+says '--method NAME'
 run 2 predict --model x
 is_not_there x
 
@@ -73,5 +75,6 @@ for shell in bash zsh fish; do
 done
 run 0 completion bash
 bash -n out || fail "the bash completion is no bash"
+[ "$(grep -F '*,unlearn)' out | grep -o -e '--epochs' | wc -l)" -eq 1 ] || fail "an option of several methods, listed again"
 run 2 completion tcsh
 says 'fish'

@@ -1,13 +1,15 @@
 /* convolution_kernels.c - register tiles of the f32 convolution, compiled once for each instruction set.
  *
- *            2 vectors of output channels              Forward and backward-data: PIXELS x 2 accumulators.
- * Each k of
- *          +-----------+-----------+                   a run loads 2 weight vectors (shared by all pixels)
- * and one pixel 0 |  acc 0,0  |  acc 0,1  |  += src[0][k] * w scalar a pixel (broadcast): 2 * PIXELS
- * multiply-adds for pixel 1 |  acc 1,0  |  acc 1,1  |  += src[1][k] * w 2 + PIXELS loads. AVX2: 6 pixels, 12
- * accumulators of 16
- *   ...    |           |           |                   registers; AVX-512: 12 pixels, 24 of 32.
- *          +-----------+-----------+
+ *              2 vectors of output channels
+ *             +-----------+-----------+
+ *     pixel 0 |  acc 0,0  |  acc 0,1  |  += src[0][k] * w
+ *     pixel 1 |  acc 1,0  |  acc 1,1  |  += src[1][k] * w
+ *       ...   |           |           |
+ *             +-----------+-----------+
+ *
+ * Forward and backward-data: PIXELS x 2 accumulators. Each k of a run loads 2 weight vectors, shared by all
+ * pixels, and broadcasts one scalar a pixel: 2 * PIXELS multiply-adds for 2 + PIXELS loads. AVX2: 6 pixels,
+ * 12 accumulators of 16 registers; AVX-512: 12 pixels, 24 of 32.
  *
  * The weight gradient is the same tile with PIXELS neighbouring k as rows and the sum running over pixels:
  * one vector pair of diff_dst is loaded a pixel, and PIXELS neighbouring values of src are broadcast.
@@ -16,7 +18,6 @@
  * Two multiply-adds a cycle need 4-cycle latency * 2 = 8 independent sums: both shapes have more. The code is
  * plain C with the compilers' vector extension, so that one text serves every instruction set. */
 #include "engine/native/convolution_kernels.h"
-#include <string.h>
 
 #if defined(__AVX512F__)
 enum { LANES = 16, PIXELS = 12 };

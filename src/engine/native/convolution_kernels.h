@@ -7,12 +7,10 @@
 
 #include <stddef.h>
 
-enum { LETHE__MAX_TILE_PIXELS = 12 };
-
-/* One tile of a forward or backward-data pass: for `pixels` output pixels, pixel j at dst + dst_offsets[j],
- *     dst[j][o] = sum over rows r < n_rows and k < run of src[src_offsets[j] + r * row_pitch + k] *
- * weights[r][k][o] with o over `vectors` * lanes channels. A run is all taps of a filter row times all input
- * channels, which lie side by side in NHWC. */
+/* One block of output channels of a forward or backward-data pass. Output pixel j, at dst + dst_offsets[j],
+ * is dst[j][o] = sum over r < n_rows, k < run of src[src_offsets[j] + r * row_pitch + k] * weights[r][k][o]
+ * with o over `vectors` * lanes channels. A run is all taps of a filter row times all input channels, which
+ * lie side by side in NHWC. */
 typedef struct lethe__tile_task {
     const float *src, *weights;
     float *dst;
@@ -24,8 +22,9 @@ typedef struct lethe__tile_task {
 
 /* The weight gradient of one filter row for one block of output channels:
  *     diff_weights[k][o] += sum over i < images, y < height, x < width of
- *                           src[i * src_image + y * src_row + x * src_step + k] * diff_dst[p++][o]     for k
- * < run, where diff_dst is packed: the pixels (i, y, x) in this order, image i beginning at i * dst_image. */
+ *                           src[i * src_image + y * src_row + x * src_step + k] * diff_dst[p++][o]
+ * for k < run, where diff_dst is packed: the pixels (i, y, x) in this order, image i beginning at
+ * i * dst_image. */
 typedef struct lethe__gradient_task {
     const float *src, *diff_dst;
     float *diff_weights; /* [run][vectors * lanes] */

@@ -8,6 +8,10 @@
 /* Values in a row at most: some six rows of buffers stay in the first-level cache. */
 enum { LETHE__ROW = 512 };
 
+/* The instruction sets that the kernels are compiled for, and the best that this machine has. */
+typedef enum lethe__isa { LETHE__BASELINE, LETHE__AVX2, LETHE__AVX512 } lethe__isa;
+lethe__isa lethe__isa_choose(void);
+
 /* The row kernels for the instruction set of this machine. */
 const lethe__row_kernels *lethe__row_kernels_choose(void);
 
@@ -33,10 +37,6 @@ static inline void lethe__row_write(const lethe__row_kernels *kernels, void *dat
     if (dtype == LETHE__BF16)
         kernels->narrow(n, target, (uint16_t *)data + at);
 }
-
-/* n values of diff_dst from index `at`, with those of diff_dst_2 added if it is there. */
-const float *lethe__row_diff_dst(const lethe__row_kernels *kernels, const lethe__operation *operation,
-                                 size_t at, size_t n, float buffers[3][LETHE__ROW]);
 
 static inline size_t lethe__smaller(size_t a, size_t b) {
     return a < b ? a : b;

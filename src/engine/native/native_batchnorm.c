@@ -1,7 +1,7 @@
 /* native_batchnorm.c - batch normalisation with residual and ReLU, in few passes over memory.
  *
- * forward:   one pass reads src for the statistics (in training), one reads src [and residual] and writes
- * dst. backward:  one pass takes the sums over g = diff_dst [+ diff_dst_2] where dst > 0, and writes
+ * forward:   one pass reads src for the statistics (in training); one reads src [, residual] and writes dst.
+ * backward:  one pass takes the sums over g = diff_dst [+ diff_dst_2] where dst > 0, and writes
  *            diff_residual = g; one reads g and src and writes diff_src. With i = 1 / sqrt(variance + eps),
  *
  *     diff_src = weight i (g - (sum g) / m - (src - mean) i^2 (sum g (src - mean)) / m)
@@ -76,8 +76,7 @@ static lethe_status create(lethe__operation *operation) {
 /* One panel of one chunk: rows start at begin, begin + pitch, ... below end. */
 typedef struct tile {
     size_t chunk, pixels, begin, end;
-    size_t lane,
-        n_lanes; /* the first lane of the panel; values in a row, fewer in the last if that is cut short */
+    size_t lane, n_lanes; /* first lane of the panel; values in a row, fewer in the last if it is cut short */
     size_t n_channels;
 } tile;
 

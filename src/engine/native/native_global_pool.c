@@ -35,8 +35,8 @@ static void share_gradient(const lethe__operation *operation, size_t sample, siz
     const lethe__view *src = &operation->src;
     size_t channels = (size_t)src->c, pixels = (size_t)src->h * (size_t)src->w,
            first = sample * pixels * channels + c;
-    float buffers[3][LETHE__ROW], part[LETHE__ROW];
-    const float *diff_dst = lethe__row_diff_dst(kernels, operation, sample * channels + c, n, buffers);
+    float part[LETHE__ROW];
+    const float *diff_dst = (const float *)operation->diff_dst + sample * channels + c;
     for (size_t i = 0; i < n; i++)
         part[i] = diff_dst[i] / (float)pixels;
     for (size_t pixel = 0; pixel < pixels; pixel++) {

@@ -84,18 +84,18 @@ static void collect_gradient(const lethe__operation *operation, size_t sample, i
     const lethe__row_kernels *kernels = lethe__row_kernels_choose();
     const lethe__view *src = &operation->src, *dst = &operation->dst;
     const lethe__node *node = operation->node;
-    float sums[LETHE__ROW] = {0}, rows_buffer[3][LETHE__ROW], *target;
+    float sums[LETHE__ROW] = {0}, buffer[LETHE__ROW];
     range rows = windows_over(node, y, dst->h), columns = windows_over(node, x, dst->w);
     for (int dst_y = rows.first; dst_y < rows.end; dst_y++)
         for (int dst_x = columns.first; dst_x < columns.end; dst_x++) {
             size_t at = pixel_at(dst, sample, dst_y, dst_x) + c;
             int ky = y + node->padding - dst_y * node->stride, kx = x + node->padding - dst_x * node->stride;
-            kernels->add_won(n, lethe__row_diff_dst(kernels, operation, at, n, rows_buffer),
+            kernels->add_won(n, lethe__row_read(kernels, operation->diff_dst, dst->dtype, at, n, buffer),
                              (const uint8_t *)operation->workspace + at, (uint8_t)(ky * node->kernel + kx),
                              sums);
         }
     size_t at = pixel_at(src, sample, y, x) + c;
-    target = lethe__row_target(operation->diff_src, src->dtype, at, sums);
+    float *target = lethe__row_target(operation->diff_src, src->dtype, at, sums);
     if (target != sums)
         memcpy(target, sums, n * sizeof *sums);
     lethe__row_write(kernels, operation->diff_src, src->dtype, at, n, target);

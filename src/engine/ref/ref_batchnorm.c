@@ -54,8 +54,7 @@ static lethe_status prepare(lethe__operation *operation, lethe__mode mode) {
     if (mode == LETHE__MODE_TRAIN && pixels < 2)
         LETHE_FAIL(LETHE_USAGE,
                    "BatchNorm cannot be trained on a batch of %d sample of %dx%d pixels: the variance needs "
-                   "more than "
-                   "1 value per channel; use a larger batch",
+                   "more than 1 value per channel; use a larger batch",
                    src->n, src->h, src->w);
     if (mode == LETHE__MODE_TRAIN)
         batch_statistics(src, mean, inverse);

@@ -25,15 +25,11 @@ static move pixel_move(const lethe__operation *operation, size_t k) {
                   .bytes = (size_t)src->c * scalar};
 }
 
-static size_t view_bytes(const lethe__view *view) {
-    return (size_t)view->n * lethe__ref_sample_size(view) * lethe__dtype_bytes(view->dtype);
-}
-
 static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
     (void)mode;
     const char *src = operation->src.data;
     char *dst = operation->dst.data;
-    memset(dst, 0, view_bytes(&operation->dst));
+    memset(dst, 0, lethe__view_bytes(&operation->dst));
     for (size_t k = 0; k < lethe__ref_pixels(&operation->dst); k++) {
         move pixel = pixel_move(operation, k);
         memcpy(dst + pixel.dst, src + pixel.src, pixel.bytes);
@@ -47,7 +43,7 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
         return LETHE_OK;
     const char *diff_dst = operation->diff_dst;
     char *diff_src = operation->diff_src;
-    memset(diff_src, 0, view_bytes(&operation->src));
+    memset(diff_src, 0, lethe__view_bytes(&operation->src));
     for (size_t k = 0; k < lethe__ref_pixels(&operation->dst); k++) {
         move pixel = pixel_move(operation, k);
         memcpy(diff_src + pixel.src, diff_dst + pixel.dst, pixel.bytes);

@@ -6,8 +6,7 @@
  * Backward-data is the same pass over diff_dst with the filter turned round; with stride 2 it falls into four
  * phases (output pixels of equal parity see the same taps), each a pass of its own:
  *
- *     backward-data, output row y = s i + q:   kh = (q + p) mod s + s t,   diff_dst row = i + (q + p - kh) /
- * s
+ *     output row y = s i + q:   kh = (q + p) mod s + s t,   row i + (q + p - kh) / s of diff_dst
  *
  * Work is cut into chunks of images, one chunk at a time a thread: pad the chunk, then for each block of
  * output channels walk over all pixels of the chunk, so that a block's weights stay in the second-level
@@ -18,6 +17,7 @@
 #include "base/memory.h"
 #include "engine/implementations.h"
 #include "engine/native/convolution_kernels.h"
+#include "engine/native/native.h"
 #include <omp.h>
 #include <string.h>
 
@@ -25,10 +25,9 @@ enum { MAX_STRIDE = 2, MAX_PHASES = MAX_STRIDE * MAX_STRIDE, MAX_GROUPS = 8, MAX
 
 /* Output rows (or columns) first, first + step, ... of one phase: which taps they see, and where. */
 typedef struct axis {
-    int n_out, dst_first, dst_step; /* output positions: dst_first + i * dst_step, i < n_out */
-    int src_first, src_step;        /* unpadded source position of the first tap: src_first + i * src_step */
-    int n_taps, tap_first,
-        tap_step; /* u-th tap along the source is filter position tap_first + u * tap_step */
+    int n_out, dst_first, dst_step;  /* output positions: dst_first + i * dst_step, i < n_out */
+    int src_first, src_step;         /* unpadded source position of the first tap: src_first + i * src_step */
+    int n_taps, tap_first, tap_step; /* u-th tap along the source: filter position tap_first + u * tap_step */
 } axis;
 
 typedef struct phase {
@@ -51,6 +50,7 @@ typedef struct pass {
 
 typedef struct convolution {
     const lethe__convolution_kernels *kernels;
+    int threads; /* scratch memory is made for this many, so that no team may be larger */
     pass forward, backward;
     int n_groups;
     int gradient_chunk;   /* images whose weight gradient is summed in registers in one go */
@@ -58,12 +58,10 @@ typedef struct convolution {
 } convolution;
 
 static const lethe__convolution_kernels *choose_kernels(void) {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl"))
-        return &lethe__convolution_kernels_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &lethe__convolution_kernels_avx2;
-    return &lethe__convolution_kernels_baseline;
+    static const lethe__convolution_kernels *const sets[] = {&lethe__convolution_kernels_baseline,
+                                                             &lethe__convolution_kernels_avx2,
+                                                             &lethe__convolution_kernels_avx512};
+    return sets[lethe__isa_choose()];
 }
 
 static bool supports(const lethe__operation *operation) {
@@ -215,7 +213,7 @@ static void pack_weights(const convolution *c, const pass *p, const float *weigh
     for (int i = 0; i < p->n_phases; i++) {
         const phase *each = &p->phases[i];
         size_t run = (size_t)each->x.n_taps * (size_t)p->in, n_rows = (size_t)each->y.n_taps;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(c->threads)
         for (int first = 0; first < p->out; first += two) {
             int channels = block_channels(c->kernels, first, p->out);
             float *to = p->weights + each->weights_offset + (size_t)first * n_rows * run;
@@ -236,7 +234,7 @@ static void unpack_gradient(const convolution *c, const float *groups, int kerne
     const pass *p = &c->forward;
     size_t taps = (size_t)(kernel * kernel), run = (size_t)kernel * (size_t)p->in;
     int two = 2 * (int)c->kernels->lanes;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(c->threads)
     for (int first = 0; first < p->out; first += two) {
         int channels = block_channels(c->kernels, first, p->out);
         for (size_t row = 0; row < (size_t)kernel; row++)
@@ -311,7 +309,7 @@ static void run_chunk(const convolution *c, const pass *p, const float *src, int
 static void run_pass(const convolution *c, const pass *p, const float *src, int n, float *dst,
                      float *scratch) {
     size_t src_size = (size_t)(p->h * p->w * p->in), dst_size = (size_t)(p->out_h * p->out_w * p->out);
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) num_threads(c->threads)
     for (int first = 0; first < n; first += p->chunk) {
         int n_images = n - first < p->chunk ? n - first : p->chunk;
         float *padded = scratch + (size_t)omp_get_thread_num() * (size_t)p->chunk * padded_size(p);
@@ -381,7 +379,7 @@ static void weight_gradient(const convolution *c, lethe__operation *operation) {
     int two = 2 * (int)c->kernels->lanes, n_blocks = (p->out + two - 1) / two, n = operation->src.n;
     float *groups = operation->scratch, *threads_scratch = groups + (size_t)c->n_groups * c->gradient_size;
     memset(groups, 0, (size_t)c->n_groups * c->gradient_size * sizeof(float));
-#pragma omp parallel for schedule(dynamic) collapse(2)
+#pragma omp parallel for schedule(dynamic) collapse(2) num_threads(c->threads)
     for (int group = 0; group < c->n_groups; group++)
         for (int block = 0; block < n_blocks; block++) {
             int channel = block * two, channels = block_channels(c->kernels, channel, p->out);
@@ -424,6 +422,7 @@ static lethe_status create(lethe__operation *operation) {
     LETHE_TRY(lethe__allocate(1, sizeof *c, &c));
     operation->state = c;
     c->kernels = choose_kernels();
+    c->threads = operation->threads;
     lethe_status status = make_forward(c, operation);
     if (status == LETHE_OK && operation->wants_diff_src)
         status = make_backward(c, operation);
@@ -472,11 +471,6 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     return LETHE_OK;
 }
 
-static const char *describe(const lethe__operation *operation) {
-    const convolution *c = operation->state;
-    return c->kernels->lanes == 16 ? "avx512" : c->kernels->lanes == 8 ? "avx2" : "baseline";
-}
-
 const lethe__implementation lethe__native_convolution = {
     .name = "native",
     .kind = LETHE__CONVOLUTION,
@@ -485,5 +479,5 @@ const lethe__implementation lethe__native_convolution = {
     .destroy = destroy,
     .forward = forward,
     .backward = backward,
-    .describe = describe,
+    .describe = lethe__native_describe,
 };
