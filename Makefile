@@ -2,7 +2,7 @@
 #
 #   make            build/lethe and build/liblethe.so        make demo    the main job on real images (FULL=1: all of them)
 #   make test       install what is missing, build, test     make parity  only the comparisons with PyTorch's numbers
-#   make check      format, layers, cppcheck                 make asan | ubsan | valgrind | fuzz | coverage
+#   make check      format, layers, cppcheck                 make sanitize | valgrind | fuzz | coverage | tidy
 #   make bench      compare speed with PyTorch               make install [PREFIX=/usr/local DESTDIR=]
 
 BUILD ?= build
@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 export CTEST_OUTPUT_ON_FAILURE = 1
 
-.PHONY: all demo test parity check format asan ubsan valgrind clang fuzz coverage bench install clean
+.PHONY: all demo test parity check tidy format sanitize asan ubsan tested valgrind clang fuzz coverage bench install clean
 
 configure = cmake -S . -B $(BUILD) $(GENERATOR) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS) $(1) >$(BUILD).log 2>&1 \
   && rm -f $(BUILD).log || { cat $(BUILD).log; echo "If a library is missing: tools/install-dependencies"; rm -f $(BUILD).log; exit 1; }
@@ -39,20 +39,22 @@ test:
 parity: all
 	@ctest --test-dir $(BUILD) -j $(JOBS) -L parity
 
-# The same tests under a sanitizer, each in a build folder of its own.
+# The same tests under sanitizers, in build folders of their own.
+sanitize:
+	@$(MAKE) --no-print-directory tested BUILD=build-sanitize CMAKE_FLAGS="-DLETHE_SANITIZE=address,undefined"
 asan:
-	@$(MAKE) --no-print-directory sanitized BUILD=build-asan CMAKE_FLAGS="-DLETHE_SANITIZE=address"
+	@$(MAKE) --no-print-directory tested BUILD=build-asan CMAKE_FLAGS="-DLETHE_SANITIZE=address"
 ubsan:
-	@$(MAKE) --no-print-directory sanitized BUILD=build-ubsan CMAKE_FLAGS="-DLETHE_SANITIZE=undefined"
-.PHONY: sanitized
-sanitized: all
+	@$(MAKE) --no-print-directory tested BUILD=build-ubsan CMAKE_FLAGS="-DLETHE_SANITIZE=undefined"
+tested: all
 	@ctest --test-dir $(BUILD) -j $(JOBS)
 
 clang:
 	@CC=clang $(MAKE) --no-print-directory all BUILD=build-clang
 
+# libgomp keeps its threads' memory to the end, which valgrind calls possibly lost: only definite leaks count.
 valgrind: all
-	@ctest --test-dir $(BUILD) -j $(JOBS) -L valgrind
+	@tools/valgrind $(BUILD)
 
 check: all
 	@tools/check_layers
@@ -71,7 +73,7 @@ fuzz:
 	@tools/fuzz build-fuzz
 
 coverage:
-	@$(MAKE) --no-print-directory sanitized BUILD=build-coverage CMAKE_FLAGS="-DLETHE_COVERAGE=ON"
+	@$(MAKE) --no-print-directory tested BUILD=build-coverage CMAKE_FLAGS="-DLETHE_COVERAGE=ON"
 	@gcovr --root . --object-directory build-coverage --filter src/ --print-summary
 
 bench: all

@@ -2,6 +2,7 @@
  * when its turn comes. One executor runs one batch at a time. */
 #include "engine/executor.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "engine/plan.h"
 #include <omp.h>
@@ -30,6 +31,14 @@ lethe_status lethe__executor_create(const lethe__graph *graph, lethe__weights *w
         .graph = graph, .weights = weights, .precision = precision, .backend = backend, .threads = threads};
     *out = executor;
     return LETHE_OK;
+}
+
+void lethe__precision_warn(const lethe_runtime *runtime) {
+    bool bf16 = lethe_precision_resolve(runtime->precision) == LETHE_PRECISION_BF16;
+    if (bf16 && runtime->backend == LETHE_BACKEND_AUTO && !__builtin_cpu_supports("avx512bw"))
+        lethe__log(runtime, LETHE_LOG_WARNING,
+                   "this CPU has no bf16 kernels: the reference computes the convolutions, many times slower "
+                   "than with --precision f32");
 }
 
 void lethe__executor_destroy(lethe__executor **executor) {

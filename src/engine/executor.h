@@ -39,6 +39,10 @@ lethe_status lethe__executor_forward(lethe__executor *executor, lethe__mode mode
  * diff_logits = d loss / d logits, f32 [n, classes]. */
 lethe_status lethe__executor_backward(lethe__executor *executor, const float *diff_logits);
 
+/* Logs a warning when the runtime asks for bf16 on a CPU that has no kernels for it, where the reference
+ * computes the convolutions. */
+void lethe__precision_warn(const lethe_runtime *runtime);
+
 /* Bytes of activations and workspaces at present. */
 size_t lethe__executor_bytes(const lethe__executor *executor);
 

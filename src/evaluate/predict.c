@@ -92,6 +92,7 @@ lethe_status lethe__predict(lethe_model *model, const lethe_samples *parts, size
         LETHE_TRY(check_shape(&model->info, lethe_dataset_get_info(parts[i].dataset)));
         run.total += parts[i].n;
     }
+    lethe__precision_warn(runtime);
     LETHE_TRY(lethe__executor_create(model->graph, &model->weights,
                                      lethe_precision_resolve(runtime->precision), runtime->backend,
                                      run.threads, &run.executor));

@@ -166,7 +166,9 @@ static int by_group(const void *a, const void *b) {
 
 /* The number that lies `offset` bytes inside a trial. */
 static double number_of(const trial *one, size_t offset) {
-    return *(const double *)((const char *)one + offset);
+    double number;
+    memcpy(&number, (const char *)one + offset, sizeof number);
+    return number;
 }
 
 static lethe__mean mean_of(const trial *trials, size_t n, size_t offset) {

@@ -35,6 +35,7 @@ static lethe_status fill_trainer(lethe_trainer *trainer, const char *identity) {
     LETHE_TRY(lethe__copy_text(identity, &trainer->identity));
     trainer->state.identity = trainer->identity;
     LETHE_TRY(lethe__allocate(model->graph->parameter_size, sizeof(float), &trainer->state.velocity));
+    lethe__precision_warn(runtime);
     LETHE_TRY(lethe__executor_create(model->graph, &model->weights,
                                      lethe_precision_resolve(runtime->precision), runtime->backend,
                                      trainer->threads, &trainer->executor));

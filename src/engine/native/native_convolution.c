@@ -1,4 +1,4 @@
-/* convolution.c - f32 convolution by our own kernels: NHWC, direct, no im2col.
+/* native_convolution.c - f32 convolution by our own kernels: NHWC, direct, no im2col.
  *
  * In a row of a zero-padded NHWC image the taps of one filter row and all their channels lie side by side: a
  * "run" of taps * channels floats. A convolution is then a sum over filter rows of (run) x (matrix of
