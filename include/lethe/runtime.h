@@ -20,6 +20,10 @@ typedef enum lethe_backend {
     LETHE_BACKEND_REF,  /* the plain C reference kernels, one thread */
 } lethe_backend;
 
+/* Whose reading of the paper: where the authors' code departs from it or is wrong, lethe's default is the
+ * corrected form, and OFFICIAL does as that code does, so that published numbers can be compared. */
+typedef enum lethe_compat { LETHE_COMPAT_NONE, LETHE_COMPAT_OFFICIAL } lethe_compat;
+
 typedef enum lethe_log_level {
     LETHE_LOG_ERROR,
     LETHE_LOG_WARNING,
@@ -47,6 +51,7 @@ typedef struct lethe_runtime {
     int threads;   /* 0: one for each CPU this process may use */
     lethe_precision precision;
     lethe_backend backend;
+    lethe_compat compat;
     const char *checkpoint;    /* file for mid-run checkpoints; NULL: none are written and none is read */
     bool resume;               /* continue from `checkpoint` if it exists */
     double checkpoint_seconds; /* least time between two checkpoints; one is always written when stopped */
@@ -57,7 +62,7 @@ typedef struct lethe_runtime {
     void *user;                        /* given to log and progress */
 } lethe_runtime;
 
-/* --seed, --threads, --precision, --backend, --checkpoint-seconds */
+/* --seed, --threads, --precision, --backend, --compat, --checkpoint-seconds */
 LETHE_API extern const lethe_option lethe_runtime_options[];
 
 LETHE_API lethe_status lethe_runtime_defaults(lethe_runtime *runtime);
