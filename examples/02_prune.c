@@ -19,9 +19,8 @@ int main(int argc, char **argv) {
 
     const lethe_prune_method *omp = NULL;
     must(lethe_prune_find("omp", &omp));
-    lethe_prune_options options = {0};
-    must(lethe_options_defaults(lethe_prune_option_table, &options));
-    must(lethe_options_defaults(lethe_fit_option_table, &options.fit));
+    lethe_prune_options options = {0}; /* omp has no further ones */
+    must(lethe_options_defaults(omp->options, &options));
     options.sparsity = 0.9;
     options.fit.epochs = 0; /* prune the given model and stop */
 

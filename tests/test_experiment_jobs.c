@@ -258,12 +258,16 @@ static void test_a_prune_rewinds_to_the_kept_epoch(void **state) {
     lethe_runtime runtime = make_runtime();
     lethe_prune_job job;
     lethe_run_result result;
+    lethe_prune_options options = {0};
     assert_int_equal(lethe_prune_job_defaults(&job), LETHE_OK);
+    assert_int_equal(lethe_prune_find("omp", &job.record), LETHE_OK);
+    assert_int_equal(lethe_options_defaults(job.record->options, &options), LETHE_OK);
     job.data.name = NULL;
     job.model.model = in_folder("dense");
-    job.prune.rewind = "epoch=1";
-    job.prune.fit.epochs = 1;
-    job.prune.fit.lr = 0; /* so that what was rewound to can be seen in the end */
+    job.method_options = &options;
+    options.rewind = "epoch=1";
+    options.fit.epochs = 1;
+    options.fit.lr = 0; /* so that what was rewound to can be seen in the end */
     job.run.out = in_folder("sparse");
     assert_int_equal(lethe_prune_job_run(&job, &runtime, &result), LETHE_OK);
     assert_int_equal(result.epochs, 1);
@@ -278,10 +282,29 @@ static void test_a_prune_rewinds_to_the_kept_epoch(void **state) {
     }
     lethe_model_destroy(&early);
     lethe_model_destroy(&sparse);
-    job.prune.rewind = "epoch=2"; /* which was not kept */
+    options.rewind = "epoch=2"; /* which was not kept */
     job.run.out = in_folder("x");
     assert_int_equal(lethe_prune_job_run(&job, &runtime, &result), LETHE_INPUT);
     assert_non_null(strstr(lethe_last_message(), "--keep-epoch 2"));
+    job.model = (lethe_model_options){.arch = "resnet20s"}; /* a new model, trained for 1 epoch */
+    job.data = make_train_job(NULL).data;
+    job.run.out = in_folder("refused");
+    assert_int_equal(lethe_prune_job_run(&job, &runtime, &result), LETHE_USAGE);
+    assert_non_null(strstr(lethe_last_message(), "cannot rewind to epoch 2"));
+    assert_false(lethe__file_exists(in_folder("refused")));
+}
+
+static void test_a_prune_without_options_takes_the_defaults(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_prune_job job;
+    lethe_estimate estimate;
+    assert_int_equal(lethe_prune_job_defaults(&job), LETHE_OK);
+    job.data.name = NULL;
+    job.model.model = in_folder("dense");
+    job.method = "imp";
+    assert_int_equal(lethe_prune_job_estimate(&job, &runtime, &estimate), LETHE_OK);
+    assert_int_equal(estimate.epochs, 11 * 182); /* 1 - 0.8^11 is the first beyond 0.9; trained already */
 }
 
 static void test_an_evaluation_names_what_was_unlearned(void **state) {
@@ -360,6 +383,7 @@ int main(void) {
         cmocka_unit_test(test_a_stopped_run_continues),
         cmocka_unit_test(test_divergence_is_recorded),
         cmocka_unit_test(test_a_prune_rewinds_to_the_kept_epoch),
+        cmocka_unit_test(test_a_prune_without_options_takes_the_defaults),
         cmocka_unit_test(test_an_evaluation_names_what_was_unlearned),
         cmocka_unit_test(test_estimates_write_nothing),
         cmocka_unit_test(test_the_kernels_pass_their_self_test),

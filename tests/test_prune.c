@@ -10,7 +10,7 @@ enum { N_TRAIN = 8 };
 /* --- masks against a stable sort --- */
 
 typedef struct ranked {
-    float score;
+    double score;
     size_t index;
 } ranked;
 
@@ -22,7 +22,7 @@ static int by_score_then_index(const void *left, const void *right) {
 }
 
 /* Prunable weights in the order in which they should go; those that `mask` removed lead. */
-static ranked *rank_weights(const lethe_model *model, const float *scores, size_t *n) {
+static ranked *rank_weights(const lethe_model *model, const double *scores, size_t *n) {
     ranked *ranks;
     assert_ok(lethe__allocate(model->graph->parameter_size, sizeof *ranks, &ranks));
     *n = 0;
@@ -38,13 +38,13 @@ static ranked *rank_weights(const lethe_model *model, const float *scores, size_
 }
 
 /* Few distinct values, of both signs, with both zeros: many ties. */
-static float *make_scores(const lethe_model *model, int levels) {
-    float *scores;
+static double *make_scores(const lethe_model *model, int levels) {
+    double *scores;
     assert_ok(lethe__allocate(model->graph->parameter_size, sizeof *scores, &scores));
     for (size_t i = 0; i < model->graph->parameter_size; i++) {
-        scores[i] = (float)(floor(levels * fixture_stream(5, i)) - levels / 2) / 8.0f;
-        if (scores[i] == 0.0f && i % 2 == 0)
-            scores[i] = -0.0f;
+        scores[i] = (floor(levels * fixture_stream(5, i)) - levels / 2) / 8.0;
+        if (scores[i] == 0 && i % 2 == 0)
+            scores[i] = -0.0;
     }
     return scores;
 }
@@ -55,7 +55,7 @@ static void test_mask_is_a_stable_sorts(void **state) {
     static const double sparsities[] = {0.1, 0.5, 0.85, 0.9999};
     static const int levels[] = {1000000, 5, 3, 40};
     for (int round = 0; round < 4; round++) {
-        float *scores = make_scores(model, levels[round]);
+        double *scores = make_scores(model, levels[round]);
         size_t n;
         ranked *ranks = rank_weights(model, scores, &n);
         size_t k = (size_t)nearbyint(sparsities[round] * (double)n);
@@ -79,7 +79,7 @@ static void test_half_a_weight_goes_to_even(void **state) {
     static const int expected[] = {0, 2, 2, 4};
     for (int i = 0; i < 4; i++) {
         lethe_model *model = tiny_model(tiny, 1);
-        float *scores = make_scores(model, 100);
+        double *scores = make_scores(model, 100);
         size_t n, n_removed = 0;
         lethe__free(rank_weights(model, scores, &n));
         double sparsity = (i + 0.5) / (double)n;
@@ -96,7 +96,7 @@ static void test_half_a_weight_goes_to_even(void **state) {
 static void test_bad_masks_are_refused(void **state) {
     tiny_setup *tiny = *state;
     lethe_model *model = tiny_model(tiny, 1);
-    float *scores = make_scores(model, 100);
+    double *scores = make_scores(model, 100);
     assert_int_equal(lethe_mask_lowest(model, scores, 1.0), LETHE_USAGE);
     assert_int_equal(lethe_mask_lowest(model, scores, -0.1), LETHE_USAGE);
     assert_int_equal(lethe_mask_lowest(model, scores, NAN), LETHE_USAGE);
@@ -153,14 +153,40 @@ static lethe_trainer *open_trainer(tiny_setup *tiny, lethe_model *model) {
     return trainer;
 }
 
-static lethe_status run(tiny_setup *tiny, const char *name, const lethe_prune_options *options,
-                        lethe_model *model) {
+/* The method's own structure: its defaults, and what is shared from `options`; texts set further ones
+ * ("rounds", "3", NULL). */
+static void *own_options(const lethe_prune_method *method, const lethe_prune_options *options,
+                         const char *const *texts) {
+    void *own;
+    assert_ok(lethe__allocate(1, method->options_size, &own));
+    assert_ok(lethe_options_defaults(method->options, own));
+    *(lethe_prune_options *)own = *options;
+    for (; texts != NULL && *texts != NULL; texts += 2)
+        assert_ok(lethe_options_set(method->options, own, texts[0], texts[1]));
+    return own;
+}
+
+static lethe_status run_with(tiny_setup *tiny, const char *name, const lethe_prune_options *options,
+                             const char *const *texts, lethe_model *model) {
     const lethe_prune_method *method;
     assert_ok(lethe_prune_find(name, &method));
+    void *own = own_options(method, options, texts);
     lethe_trainer *trainer = open_trainer(tiny, model);
-    lethe_status status = lethe_prune(method, options, trainer, tiny_samples(tiny, 0, N_TRAIN));
+    lethe_status status = lethe_prune(method, own, trainer, tiny_samples(tiny, 0, N_TRAIN));
     lethe_trainer_destroy(&trainer);
+    lethe__free(own);
     return status;
+}
+
+/* SynFlow's many rounds would make the tests long. */
+static const char *const *few_rounds(const char *name) {
+    static const char *const few[] = {"rounds", "3", NULL};
+    return strcmp(name, "synflow") == 0 ? few : NULL;
+}
+
+static lethe_status run(tiny_setup *tiny, const char *name, const lethe_prune_options *options,
+                        lethe_model *model) {
+    return run_with(tiny, name, options, few_rounds(name), model);
 }
 
 static void test_bad_options_are_refused(void **state) {
@@ -181,10 +207,10 @@ static void test_bad_options_are_refused(void **state) {
 /* --- one-shot magnitude pruning --- */
 
 static void mask_by_magnitude(lethe_model *model, double sparsity) {
-    float *scores;
+    double *scores;
     assert_ok(lethe__allocate(model->graph->parameter_size, sizeof *scores, &scores));
     for (size_t i = 0; i < model->graph->parameter_size; i++)
-        scores[i] = fabsf(model->weights.parameters[i]);
+        scores[i] = fabs((double)model->weights.parameters[i]);
     assert_ok(lethe_mask_lowest(model, scores, sparsity));
     lethe__free(scores);
 }
@@ -236,10 +262,128 @@ static void test_omp_rewinds(void **state) {
     expect_omp(*state, "none", 2);
 }
 
+/* --- iterative magnitude pruning --- */
+
+static size_t count_present(const lethe_model *model, size_t *n_prunable) {
+    size_t n_present = 0;
+    *n_prunable = 0;
+    for (size_t s = 0; s < model->graph->n_parameters; s++) {
+        const lethe__slot *slot = &model->graph->parameters[s];
+        for (size_t i = slot->offset; slot->prunable && i < slot->offset + slot->size; i++) {
+            *n_prunable += 1;
+            n_present += model->mask == NULL || model->mask[i];
+        }
+    }
+    return n_present;
+}
+
+/* Each round takes a share of what is there, halves to even. */
+static void test_imp_counts_are_those_of_its_rounds(void **state) {
+    tiny_setup *tiny = *state;
+    static const char *const texts[] = {"rounds", "4", "rate", "0.3", NULL};
+    lethe_model *model = tiny_model(tiny, 1);
+    size_t n_prunable, expected = count_present(model, &n_prunable);
+    lethe_prune_options options = make_options(0.5, "init", 0);
+    for (int round = 0; round < 4; round++)
+        expected -= (size_t)nearbyint(0.3 * (double)expected);
+    assert_ok(run_with(tiny, "imp", &options, texts, model));
+    assert_int_equal(count_present(model, &n_prunable), expected);
+    lethe_model_destroy(&model);
+}
+
+/* Train, then twice: prune the trained weights, rewind, train with the mask. */
+static void test_imp_rewinds_each_round(void **state) {
+    tiny_setup *tiny = *state;
+    static const char *const texts[] = {"rounds", "2", "rate", "0.4", NULL};
+    lethe_samples samples = tiny_samples(tiny, 0, N_TRAIN);
+    lethe_model *actual = tiny_model(tiny, 1), *start = tiny_model(tiny, 1), *expected = tiny_model(tiny, 1);
+    lethe_prune_options options = make_options(0.5, "init", 1);
+    assert_ok(run_with(tiny, "imp", &options, texts, actual));
+    for (int round = 0; round <= 2; round++) {
+        size_t n_prunable, n_present = count_present(expected, &n_prunable);
+        if (round > 0) {
+            n_present -= (size_t)nearbyint(0.4 * (double)n_present);
+            mask_by_magnitude(expected, 1 - (double)n_present / (double)n_prunable);
+            assert_ok(lethe__model_copy_weights(start, expected));
+        }
+        lethe_trainer *trainer = open_trainer(tiny, expected);
+        assert_ok(lethe_trainer_fit(trainer, "by hand", samples, &options.fit));
+        lethe_trainer_destroy(&trainer);
+    }
+    expected->num_batches_tracked = actual->num_batches_tracked;
+    assert_same_model(actual, expected);
+    lethe_model_destroy(&actual);
+    lethe_model_destroy(&start);
+    lethe_model_destroy(&expected);
+}
+
+/* A trained model leaves the first training out, and is rewound to its early weights. */
+static void test_imp_of_a_trained_model(void **state) {
+    tiny_setup *tiny = *state;
+    static const char *const texts[] = {"rounds", "1", "rate", "0.5", NULL};
+    lethe_model *model = tiny_model(tiny, 1), *early = tiny_model(tiny, 2), *expected = tiny_model(tiny, 1);
+    lethe_prune_options options = make_options(0.5, "epoch=8", 1);
+    options.trained = true;
+    options.early = early;
+    options.fit.lr = 0;
+    assert_ok(run_with(tiny, "imp", &options, texts, model));
+    mask_by_magnitude(expected, 0.5);
+    for (size_t i = 0; i < model->graph->parameter_size; i++) {
+        assert_int_equal(model->mask[i], expected->mask[i]);
+        assert_true(model->weights.parameters[i] == (model->mask[i] ? early->weights.parameters[i] : 0));
+    }
+    lethe_model_destroy(&model);
+    lethe_model_destroy(&early);
+    lethe_model_destroy(&expected);
+}
+
+/* --- what is warned of and refused --- */
+
+static void remember_warning(void *user, lethe_log_level level, const char *sentence) {
+    if (level == LETHE_LOG_WARNING)
+        snprintf(user, 256, "%s", sentence);
+}
+
+static void test_an_emptied_layer_is_named(void **state) {
+    tiny_setup *tiny = *state;
+    char warning[256] = "";
+    tiny->runtime.log = remember_warning;
+    tiny->runtime.user = warning;
+    lethe_prune_options options = make_options(0.5, "none", 0);
+    lethe_model *model = tiny_model(tiny, 1);
+    assert_ok(run(tiny, "omp", &options, model));
+    assert_string_equal(warning, "");
+    lethe_tensor_view view = lethe_model_tensor(model, 3);
+    assert_true(view.prunable);
+    for (size_t i = 0; i < view.size; i++)
+        view.values[i] *= 1e-6f;
+    options.sparsity = 0.6;
+    assert_ok(run(tiny, "omp", &options, model));
+    assert_non_null(strstr(warning, view.name));
+    lethe_model_destroy(&model);
+}
+
+static void test_synflow_refuses_what_has_no_flow(void **state) {
+    tiny_setup *tiny = *state;
+    lethe_prune_options options = make_options(0.5, "none", 0);
+    lethe_model *model = tiny_model(tiny, 1);
+    memset(model->weights.parameters, 0, model->graph->parameter_size * sizeof(float));
+    assert_int_equal(run(tiny, "synflow", &options, model), LETHE_FAILED);
+    assert_non_null(strstr(lethe_last_message(), "zero"));
+    lethe_model_destroy(&model);
+    model = tiny_model(tiny, 1);
+    model->info.mean[0] = 1.5f;
+    assert_ok(run(tiny, "synflow", &options, model)); /* the normalisation plays no part */
+    tiny->runtime.compat = LETHE_COMPAT_OFFICIAL;
+    assert_int_equal(run(tiny, "synflow", &options, model), LETHE_USAGE);
+    assert_non_null(strstr(lethe_last_message(), "mean of 1.5"));
+    lethe_model_destroy(&model);
+}
+
 /* --- the contract of every method --- */
 
 static void stop_after_an_epoch(void *user, const lethe_progress *progress) {
-    if (progress->step == progress->n_steps)
+    if (progress->n_epochs > 0 && progress->step == progress->n_steps)
         ((tiny_setup *)user)->stop = 1;
 }
 
@@ -254,7 +398,7 @@ static void run_in_sittings(tiny_setup *tiny, const char *name, const lethe_prun
     tiny->runtime.stop = &tiny->stop;
     tiny->runtime.progress = stop_after_an_epoch;
     tiny->runtime.user = tiny;
-    while (status == LETHE_STOPPED && sittings++ < 9) {
+    while (status == LETHE_STOPPED && sittings++ < 30) {
         tiny->stop = 0;
         lethe_model_destroy(model);
         *model = tiny_model(tiny, 1);
@@ -275,12 +419,14 @@ static void check_failing_allocations(tiny_setup *tiny, const char *name,
         lethe_trainer *trainer = open_trainer(tiny, model);
         const lethe_prune_method *method;
         assert_ok(lethe_prune_find(name, &method));
+        void *own = own_options(method, options, few_rounds(name));
         lethe__memory_fail_nth(n);
-        lethe_status status = lethe_prune(method, options, trainer, tiny_samples(tiny, 0, N_TRAIN));
+        lethe_status status = lethe_prune(method, own, trainer, tiny_samples(tiny, 0, N_TRAIN));
         lethe__memory_fail_nth(0);
         failed = status != LETHE_OK;
         if (failed)
             assert_int_equal(status, LETHE_MEMORY);
+        lethe__free(own);
         lethe_trainer_destroy(&trainer);
         lethe_model_destroy(&model);
         assert_int_equal(lethe__memory_live_blocks(), blocks);
@@ -311,7 +457,7 @@ static void test_every_method_keeps_the_contract(void **state) {
         lethe_model_destroy(&first);
         n_methods++;
     }
-    assert_true(n_methods >= 2);
+    assert_true(n_methods >= 6);
 }
 
 static int open_tiny(void **state) {
@@ -338,6 +484,11 @@ int main(void) {
         TEST(test_bad_options_are_refused),
         TEST(test_omp_without_training),
         TEST(test_omp_rewinds),
+        TEST(test_imp_counts_are_those_of_its_rounds),
+        TEST(test_imp_rewinds_each_round),
+        TEST(test_imp_of_a_trained_model),
+        TEST(test_an_emptied_layer_is_named),
+        TEST(test_synflow_refuses_what_has_no_flow),
         TEST(test_every_method_keeps_the_contract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_prune_parity.c - against PyTorch: which weights one-shot magnitude pruning keeps, layer by layer, and
+/* test_prune_parity.c - against PyTorch: which weights each pruning method keeps, layer by layer, and
  * parameters and running statistics after three steps of SGD, gradient ascent and l1-sparse training, on
  * dense and on pruned models, with the reference kernels and with those chosen for this machine.
  *
@@ -6,6 +6,7 @@
 #include "fixture_model.h"
 
 #include "base/memory.h"
+#include "data/dataset.h"
 #include "train/sgd.h"
 #include <lethe/prune.h>
 #include <omp.h>
@@ -13,10 +14,10 @@
 enum { BATCH = 8, CLASSES = 10, PIXELS = 32 * 32 * 3 };
 
 static void prune_by_magnitude(lethe_model *model, double sparsity) {
-    float *scores;
+    double *scores;
     assert_int_equal(lethe__allocate(model->graph->parameter_size, sizeof *scores, &scores), LETHE_OK);
     for (size_t i = 0; i < model->graph->parameter_size; i++)
-        scores[i] = fabsf(model->weights.parameters[i]);
+        scores[i] = fabs((double)model->weights.parameters[i]);
     assert_int_equal(lethe_mask_lowest(model, scores, sparsity), LETHE_OK);
     lethe__free(scores);
 }
@@ -67,6 +68,119 @@ static void test_omp_of_resnet20s(void **state) {
 static void test_omp_of_resnet18(void **state) {
     (void)state;
     compare_omp("resnet18");
+}
+
+/* The fixture's images and labels as the samples of a data set. */
+enum { N_SAMPLES = 64 };
+
+static lethe_samples fixture_samples(uint64_t seed, lethe_dataset *dataset) {
+    static uint8_t images[N_SAMPLES * PIXELS];
+    static int32_t labels[N_SAMPLES];
+    static uint32_t ids[N_SAMPLES];
+    fixture_images("input", seed, N_SAMPLES, 3, 32, 32, images);
+    fixture_labels("label", seed, N_SAMPLES, CLASSES, labels);
+    for (uint32_t i = 0; i < N_SAMPLES; i++)
+        ids[i] = i;
+    *dataset = (lethe_dataset){.info = {.name = "fixture",
+                                        .path = "",
+                                        .classes = CLASSES,
+                                        .height = 32,
+                                        .width = 32,
+                                        .channels = 3,
+                                        .n_train = N_SAMPLES},
+                               .train_images = images,
+                               .train_labels = labels};
+    return (lethe_samples){
+        .dataset = dataset, .images = images, .labels = labels, .ids = ids, .n = N_SAMPLES};
+}
+
+/* Prunes by the method's own defaults, which are the fixture's, and compares what each layer keeps. */
+static void compare_method(const char *name, const char *arch) {
+    json_t *fixture = fixture_load("prune"), *expected;
+    const json_t *sparsities = json_object_get(json_object_get(fixture, name), arch);
+    const lethe_prune_method *method;
+    const char *sparsity;
+    lethe_dataset dataset;
+    lethe_samples samples = fixture_samples(fixture_seed(fixture), &dataset);
+    lethe_runtime runtime;
+    assert_int_equal(lethe_runtime_defaults(&runtime), LETHE_OK);
+    assert_int_equal(lethe_prune_find(name, &method), LETHE_OK);
+    assert_true(json_object_size(sparsities) >= 2);
+    json_object_foreach((json_t *)sparsities, sparsity, expected) {
+        void *options;
+        lethe_model *model = fixture_model(arch, fixture_seed(fixture));
+        lethe_trainer *trainer;
+        assert_int_equal(lethe__allocate(1, method->options_size, &options), LETHE_OK);
+        assert_int_equal(lethe_options_defaults(method->options, options), LETHE_OK);
+        lethe_prune_options *shared = options;
+        shared->sparsity = atof(sparsity);
+        shared->fit.epochs = 0;
+        shared->fit.shuffle = false;
+        assert_int_equal(lethe_trainer_create(model, (lethe_samples){.n = 0}, &runtime, "parity", &trainer),
+                         LETHE_OK);
+        if (lethe_prune(method, options, trainer, samples) != LETHE_OK)
+            fail_msg("%s", lethe_last_message());
+        compare_counts(model, expected);
+        lethe_trainer_destroy(&trainer);
+        lethe_model_destroy(&model);
+        lethe__free(options);
+    }
+    json_decref(fixture);
+}
+
+static void test_synflow_of_resnet20s(void **state) {
+    (void)state;
+    compare_method("synflow", "resnet20s");
+}
+
+static void test_synflow_of_resnet18(void **state) {
+    (void)state;
+    compare_method("synflow", "resnet18");
+}
+
+static void test_snip_of_resnet20s(void **state) {
+    (void)state;
+    compare_method("snip", "resnet20s");
+}
+
+static void test_grasp_of_resnet20s(void **state) {
+    (void)state;
+    compare_method("grasp", "resnet20s");
+}
+
+/* 55 layers, 99 %: R is about 10^78, and no layer may be emptied. */
+static void test_synflow_of_resnet56s(void **state) {
+    (void)state;
+    const lethe_prune_method *method;
+    lethe_runtime runtime;
+    lethe_dataset dataset;
+    lethe_samples samples = fixture_samples(1, &dataset);
+    assert_int_equal(lethe_runtime_defaults(&runtime), LETHE_OK);
+    assert_int_equal(lethe_prune_find("synflow", &method), LETHE_OK);
+    lethe_model *model = fixture_model("resnet56s", 1);
+    assert_int_equal(lethe_model_initialise(model, 1), LETHE_OK);
+    void *options;
+    assert_int_equal(lethe__allocate(1, method->options_size, &options), LETHE_OK);
+    assert_int_equal(lethe_options_defaults(method->options, options), LETHE_OK);
+    lethe_prune_options *shared = options;
+    shared->sparsity = 0.99;
+    shared->fit.epochs = 0;
+    lethe_trainer *trainer;
+    assert_int_equal(lethe_trainer_create(model, (lethe_samples){.n = 0}, &runtime, "deep", &trainer),
+                     LETHE_OK);
+    if (lethe_prune(method, options, trainer, samples) != LETHE_OK)
+        fail_msg("%s", lethe_last_message());
+    for (size_t t = 0; t < lethe_model_tensor_count(model); t++) {
+        lethe_tensor_view view = lethe_model_tensor(model, t);
+        size_t kept = 0;
+        for (size_t i = 0; view.prunable && i < view.size; i++)
+            kept += view.mask[i];
+        if (view.prunable && kept == 0)
+            fail_msg("%s has lost every weight", view.name);
+    }
+    lethe_trainer_destroy(&trainer);
+    lethe_model_destroy(&model);
+    lethe__free(options);
 }
 
 /* --- three steps --- */
@@ -182,9 +296,10 @@ static void test_steps_with_chosen_kernels(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_omp_of_resnet20s),
-        cmocka_unit_test(test_omp_of_resnet18),
-        cmocka_unit_test(test_steps_with_reference_kernels),
+        cmocka_unit_test(test_omp_of_resnet20s),          cmocka_unit_test(test_omp_of_resnet18),
+        cmocka_unit_test(test_synflow_of_resnet20s),      cmocka_unit_test(test_synflow_of_resnet18),
+        cmocka_unit_test(test_synflow_of_resnet56s),      cmocka_unit_test(test_snip_of_resnet20s),
+        cmocka_unit_test(test_grasp_of_resnet20s),        cmocka_unit_test(test_steps_with_reference_kernels),
         cmocka_unit_test(test_steps_with_chosen_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,15 +47,17 @@ typedef struct lethe_train_job {
     int keep_epoch; /* also write epoch-K.safetensors, the model after K epochs, to rewind to; -1: not */
 } lethe_train_job;
 
-/* A model that is given (model.model) is trained already: omp prunes it, rewinds it to the epoch that its run
- * has kept, and trains it again. A new one (model.arch) is trained first. */
+/* A model that is given (model.model) is trained already: omp and imp prune it, rewind it to the epoch that
+ * its run has kept, and train it again. A new one (model.arch) is trained first. */
 typedef struct lethe_prune_job {
     lethe_run_options run;
     lethe_dataset_options data;
     lethe_split_options split;
     lethe_model_options model;
-    const char *method; /* "omp" */
-    lethe_prune_options prune;
+    const char *method;               /* "omp" */
+    const lethe_prune_method *record; /* a method of your own; NULL: the one called `method` */
+    void *method_options; /* the method's own structure, which begins with lethe_prune_options; NULL: its
+                             defaults */
 } lethe_prune_job;
 
 typedef struct lethe_unlearn_job {

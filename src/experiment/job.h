@@ -41,8 +41,8 @@ lethe_status lethe__job_complete(lethe__option_set *set, const lethe_dataset_opt
 lethe_status lethe__option_set_lend(lethe__option_set *set, const char *heading, const lethe_option *table,
                                     void *values);
 
-/* The option groups of a job; `runtime` NULL leaves its group out. The method of an unlearning job must be
- * set: record and method_options give it a group. */
+/* The option groups of a job; `runtime` NULL leaves its group out. The method of a job that has one must
+ * be set: record and method_options give it a group. */
 lethe_status lethe__train_job_lend(lethe_train_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__prune_job_lend(lethe_prune_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__unlearn_job_lend(lethe_unlearn_job *job, lethe_runtime *runtime, lethe__option_set *set);

@@ -199,9 +199,9 @@ lethe_status lethe__train_job_lend(lethe_train_job *job, lethe_runtime *runtime,
 lethe_status lethe__prune_job_lend(lethe_prune_job *job, lethe_runtime *runtime, lethe__option_set *set) {
     LETHE_TRY(lethe__option_set_lend(set, "Run", run_table, &job->run));
     LETHE_TRY(lethe__option_set_lend(set, "Method", prune_method_table, job));
-    LETHE_TRY(lethe__option_set_lend(set, "Pruning", lethe_prune_option_table, &job->prune));
+    if (job->record != NULL)
+        LETHE_TRY(lethe__option_set_lend(set, job->record->title, job->record->options, job->method_options));
     LETHE_TRY(lend_subject(set, &job->data, &job->split, &job->model));
-    LETHE_TRY(lethe__option_set_lend(set, "Training", lethe_fit_option_table, &job->prune.fit));
     return lend_runtime(set, runtime);
 }
 

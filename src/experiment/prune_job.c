@@ -8,14 +8,17 @@
 #include "base/memory.h"
 #include "experiment/job.h"
 #include "models/model.h"
+#include <string.h>
 
 /* Loads the model that the run of `subject` kept for rewinding; *out stays NULL when none is needed. */
-static lethe_status load_early(const lethe_prune_job *options, const lethe_prune_method *method,
+static lethe_status load_early(const lethe_prune_method *method, const lethe_prune_options *options,
                                const lethe__subject *subject, lethe_model **out) {
     lethe_rewind rewind;
     int epoch;
-    LETHE_TRY(lethe_rewind_parse(options->prune.rewind, &rewind, &epoch));
-    if (!method->trains_first || options->prune.fit.epochs == 0 || rewind == LETHE_REWIND_NONE)
+    if (!options->trained || !method->trains_first || options->fit.epochs == 0)
+        return LETHE_OK;
+    LETHE_TRY(lethe_rewind_parse(options->rewind, &rewind, &epoch));
+    if (rewind == LETHE_REWIND_NONE)
         return LETHE_OK;
     char *path;
     LETHE_TRY(lethe__kept_path(subject->origin.path, epoch, &path));
@@ -32,60 +35,73 @@ static lethe_status load_early(const lethe_prune_job *options, const lethe_prune
 
 static lethe_status work(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer) {
     const lethe_prune_job *options = job->options;
-    lethe_prune_options prune = options->prune;
-    const lethe_prune_method *method;
+    lethe_prune_options *shared = options->method_options; /* the job's own copy */
     lethe_model *early = NULL;
-    LETHE_TRY(lethe_prune_find(options->method, &method));
-    prune.trained = options->model.model != NULL;
-    if (prune.trained)
-        LETHE_TRY(load_early(options, method, subject, &early));
-    prune.early = early;
+    LETHE_TRY(load_early(options->record, shared, subject, &early));
+    shared->early = early;
     lethe_samples samples = lethe_split_samples(subject->split, subject->dataset, LETHE_PART_TRAIN);
-    lethe_status status = lethe_prune(method, &prune, trainer, samples);
+    lethe_status status = lethe_prune(options->record, shared, trainer, samples);
+    shared->early = NULL;
     lethe_model_destroy(&early);
     return status;
 }
 
-static lethe_status prepare(lethe_prune_job *options, const lethe_runtime *runtime, lethe__job *job) {
-    const lethe_prune_method *method;
-    lethe_rewind rewind;
-    int epoch;
+/* Finds the method of the job, and gives the job options of its own: a copy of the given ones, or the
+ * method's defaults. */
+static lethe_status find_method(lethe_prune_job *options, void **copy) {
+    if (options->record == NULL)
+        LETHE_TRY(lethe_prune_find(options->method, &options->record));
+    options->method = options->record->name;
+    LETHE_TRY(lethe__allocate(1, options->record->options_size, copy));
+    if (options->method_options != NULL)
+        memcpy(*copy, options->method_options, options->record->options_size);
+    else
+        LETHE_TRY(lethe_options_defaults(options->record->options, *copy));
+    options->method_options = *copy;
+    ((lethe_prune_options *)*copy)->trained = options->model.model != NULL;
+    return LETHE_OK;
+}
+
+static lethe_status prepare(lethe_prune_job *options, const lethe_runtime *runtime, lethe__job *job,
+                            void **copy) {
+    *copy = NULL;
     *job = (lethe__job){.command = "prune",
                         .options = options,
                         .run = &options->run,
                         .subject = {&options->data, &options->split, &options->model, NULL, false},
                         .runtime = *runtime,
                         .work = work};
+    LETHE_TRY(find_method(options, copy));
     LETHE_TRY(lethe__prune_job_lend(options, &job->runtime, &job->set));
     LETHE_TRY(lethe__job_complete(&job->set, &options->data, options->model.model));
-    LETHE_TRY(lethe_prune_find(options->method, &method));
-    LETHE_TRY(lethe_rewind_parse(options->prune.rewind, &rewind, &epoch));
-    return lethe_fit_check(&options->prune.fit);
+    return lethe_prune_check(options->record, options->method_options);
 }
 
 lethe_status lethe_prune_job_run(const lethe_prune_job *options, const lethe_runtime *runtime,
                                  lethe_run_result *out) {
-    lethe_prune_job copy = *options;
+    lethe_prune_job job_options = *options;
     lethe__job job;
-    lethe_status status = prepare(&copy, runtime, &job);
+    void *copy;
+    lethe_status status = prepare(&job_options, runtime, &job, &copy);
     if (status == LETHE_OK)
         status = lethe__job_run(&job, out);
     lethe__option_set_fini(&job.set);
+    lethe__free(copy);
     return status;
 }
 
 lethe_status lethe_prune_job_estimate(const lethe_prune_job *options, const lethe_runtime *runtime,
                                       lethe_estimate *out) {
-    lethe_prune_job copy = *options;
+    lethe_prune_job job_options = *options;
     lethe__job job;
-    lethe_status status = prepare(&copy, runtime, &job);
-    const lethe_prune_method *method;
-    if (status == LETHE_OK)
-        status = lethe_prune_find(copy.method, &method);
+    void *copy;
+    lethe_status status = prepare(&job_options, runtime, &job, &copy);
     if (status == LETHE_OK) {
-        bool twice = method->trains_first && copy.model.model == NULL;
-        status = lethe__job_estimate(&job, LETHE_PART_TRAIN, twice ? 2 : 1, out);
+        const lethe_prune_method *method = job_options.record;
+        int n_fits = method->count_fits != NULL ? method->count_fits(copy) : 1;
+        status = lethe__job_estimate(&job, LETHE_PART_TRAIN, n_fits, out);
     }
     lethe__option_set_fini(&job.set);
+    lethe__free(copy);
     return status;
 }

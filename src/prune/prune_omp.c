@@ -13,59 +13,29 @@
  * Source: Han et al. 2015 (magnitude), Frankle et al. 2020 (rewinding to an early epoch), as used by Jia et
  * al. 2023 for its weak dependence on the forget set. Cost: two trainings, or one; pruning takes no time. */
 #include "base/fail.h"
-#include "base/memory.h"
-#include "models/model.h"
-#include <lethe/prune.h>
-#include <math.h>
+#include "prune/prune.h"
 
-static lethe_status prune_by_magnitude(lethe_model *model, double sparsity) {
-    size_t n = model->graph->parameter_size;
-    float *scores;
-    LETHE_TRY(lethe__allocate(n, sizeof *scores, &scores));
-    for (size_t i = 0; i < n; i++)
-        scores[i] = fabsf(model->weights.parameters[i]);
-    lethe_status status = lethe_mask_lowest(model, scores, sparsity);
-    lethe__free(scores);
-    return status;
+static const lethe_option option_table[] = {
+    LETHE_PRUNE_ROWS,
+    LETHE_PRUNE_REWIND_ROW,
+    LETHE_OPTIONS_END,
+};
+
+static int count_fits(const void *given) {
+    const lethe_prune_options *options = given;
+    return options->trained ? 1 : 2;
 }
 
-/* The first training; keeps the weights of the epoch to rewind to. */
-static lethe_status train_dense(lethe_trainer *trainer, lethe_samples samples,
-                                const lethe_prune_options *options) {
-    lethe_rewind rewind;
-    int epoch;
-    LETHE_TRY(lethe_rewind_parse(options->rewind, &rewind, &epoch));
-    if (epoch > options->fit.epochs)
-        LETHE_FAIL(LETHE_USAGE, "cannot rewind to epoch %d of a training of %d epochs", epoch,
-                   options->fit.epochs);
-    if (rewind != LETHE_REWIND_NONE)
-        lethe_trainer_keep_epoch(trainer, epoch);
-    return lethe_trainer_fit(trainer, "dense training", samples, &options->fit);
-}
-
-static lethe_status rewind_weights(lethe_trainer *trainer, const lethe_prune_options *options) {
-    lethe_rewind rewind;
-    int epoch;
-    LETHE_TRY(lethe_rewind_parse(options->rewind, &rewind, &epoch));
-    if (rewind == LETHE_REWIND_NONE)
-        return LETHE_OK;
-    if (!options->trained)
-        return lethe_trainer_rewind(trainer);
-    if (options->early == NULL)
-        LETHE_FAIL(LETHE_USAGE, "rewinding a trained model to '%s' needs that model as it was then",
-                   options->rewind);
-    return lethe__model_copy_weights(options->early, lethe_trainer_model(trainer));
-}
-
-static lethe_status run(lethe_trainer *trainer, lethe_samples samples, const lethe_prune_options *options) {
-    lethe_model *model = lethe_trainer_model(trainer);
+static lethe_status run(lethe_trainer *trainer, lethe_samples samples, const void *given) {
+    const lethe_prune_options *options = given;
+    size_t n_removed = lethe__count_removed(lethe_trainer_model(trainer), options->sparsity);
     if (options->fit.epochs == 0)
-        return prune_by_magnitude(model, options->sparsity);
+        return lethe__prune_magnitude(trainer, n_removed);
     if (!options->trained)
-        LETHE_TRY(train_dense(trainer, samples, options));
-    LETHE_TRY(prune_by_magnitude(model, options->sparsity));
-    LETHE_TRY(rewind_weights(trainer, options));
-    return lethe_trainer_fit(trainer, "sparse training", samples, &options->fit);
+        LETHE_TRY(lethe__train_dense(trainer, samples, options));
+    LETHE_TRY(lethe__prune_magnitude(trainer, n_removed));
+    LETHE_TRY(lethe__rewind_weights(trainer, options));
+    return lethe__train_sparse(trainer, samples, options);
 }
 
 const lethe_prune_method lethe__prune_omp = {
@@ -75,6 +45,9 @@ const lethe_prune_method lethe__prune_omp = {
     .summary = "Trains, removes the convolution weights of smallest magnitude over all layers together, "
                "rewinds the others to an early epoch and trains again with the mask. With --epochs 0 it "
                "prunes the given model and stops.",
+    .options = option_table,
+    .options_size = sizeof(lethe_prune_options),
     .trains_first = true,
+    .count_fits = count_fits,
     .run = run,
 };

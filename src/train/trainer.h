@@ -38,6 +38,8 @@ lethe_status lethe__fit_epoch(lethe__fit *fit);
 
 /* Copies parameters and buffers for rewinding. */
 lethe_status lethe__trainer_keep(lethe_trainer *trainer);
+/* LETHE_INPUT: there are no samples, or they do not fit the model; `title` begins the sentence. */
+lethe_status lethe__check_samples(const lethe_model *model, const char *title, lethe_samples samples);
 /* Writes the checkpoint, if the runtime names one. */
 lethe_status lethe__trainer_save(lethe_trainer *trainer);
 
