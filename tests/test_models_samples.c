@@ -260,7 +260,8 @@ static void diagonal_is_that_of_pytorch(void **state) {
     fixture_images("retain", seed, n, 3, 32, 32, network.images);
     fixture_labels("retain_label", seed, n, 10, network.labels);
     open_bench(model->graph, &model->weights, LETHE_BACKEND_AUTO, LETHE_PRECISION_F32, 2);
-    float *empirical = vector_of(model->graph->parameter_size), *exact = vector_of(model->graph->parameter_size);
+    float *empirical = vector_of(model->graph->parameter_size),
+          *exact = vector_of(model->graph->parameter_size);
     add_diagonal(n, network.labels, empirical);
     add_exact_diagonal(n, exact);
     fixture_compare_slots(json_object_get(fixture, "empirical_diagonal_mean_over_samples"),
@@ -276,8 +277,10 @@ static void diagonal_is_that_of_pytorch(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_of_resnet20s),  cmocka_unit_test(samples_of_resnet20s_in_bf16),
-        cmocka_unit_test(samples_of_resnet18),   cmocka_unit_test(samples_of_odd_shapes),
+        cmocka_unit_test(samples_of_resnet20s),
+        cmocka_unit_test(samples_of_resnet20s_in_bf16),
+        cmocka_unit_test(samples_of_resnet18),
+        cmocka_unit_test(samples_of_odd_shapes),
         cmocka_unit_test(samples_need_running_statistics),
         cmocka_unit_test(diagonal_is_that_of_pytorch),
     };

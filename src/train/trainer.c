@@ -144,9 +144,10 @@ lethe_status lethe_trainer_get_kept(const lethe_trainer *trainer, lethe_model **
 
 /* --- a stage --- */
 
-static lethe_status check_samples(const lethe_model *model, const char *title, lethe_samples samples) {
+lethe_status lethe__trainer_check_samples(const lethe_model *model, const char *title,
+                                          lethe_samples samples) {
     if (samples.n == 0)
-        LETHE_FAIL(LETHE_INPUT, "%s: there are no samples to train on", title);
+        LETHE_FAIL(LETHE_INPUT, "%s: there are no samples to work on", title);
     const lethe_model_info *info = &model->info;
     const lethe_dataset_info *data = lethe_dataset_get_info(samples.dataset);
     if (data->height != info->height || data->width != info->width || data->channels != info->channels ||
@@ -207,9 +208,9 @@ lethe_status lethe_trainer_fit(lethe_trainer *trainer, const char *title, lethe_
     int stage = trainer->next_stage++;
     trainer->keep_epoch = KEEP_NOTHING;
     LETHE_TRY(lethe_fit_check(options));
-    LETHE_TRY(check_samples(trainer->model, title, samples));
+    LETHE_TRY(lethe__trainer_check_samples(trainer->model, title, samples));
     if (trainer->val.n > 0)
-        LETHE_TRY(check_samples(trainer->model, title, trainer->val));
+        LETHE_TRY(lethe__trainer_check_samples(trainer->model, title, trainer->val));
     if (stage < trainer->state.stage)
         return LETHE_OK;
     lethe_status status = open_loaders(&fit, samples);

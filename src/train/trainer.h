@@ -36,6 +36,9 @@ typedef struct lethe__fit {
 /* Carries out what is left of the present epoch, records it and moves the position to the next. */
 lethe_status lethe__fit_epoch(lethe__fit *fit);
 
+/* LETHE_INPUT: no samples, or not of the model's shape and classes. */
+lethe_status lethe__trainer_check_samples(const lethe_model *model, const char *title, lethe_samples samples);
+
 /* Copies parameters and buffers for rewinding. */
 lethe_status lethe__trainer_keep(lethe_trainer *trainer);
 /* Writes the checkpoint, if the runtime names one. */
