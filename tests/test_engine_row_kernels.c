@@ -128,6 +128,15 @@ static void check_sums(const lethe__row_kernels *kernels, size_t n) {
     kernels->add_squares(n, rows[0], rows[1], squares);
     kernels->add_double(n, rows[0], wide);
     kernels->join_statistics(n, 3, 5, rows[0], rows[1], mean, deviations);
+    double product = 0;
+    for (size_t i = 0; i < n; i++)
+        product += (double)rows[0][i] * (double)rows[1][i];
+    assert_near(kernels->dot(n, rows[0], rows[1]), product);
+    float added[MOST];
+    memcpy(added, rows[4], sizeof added);
+    kernels->add_square(n, rows[0], added);
+    for (size_t i = 0; i < n; i++)
+        assert_near((double)added[i], (double)rows[4][i] + (double)rows[0][i] * (double)rows[0][i]);
     for (size_t i = 0; i < n; i++) {
         double x = (double)rows[0][i], centred = x - (double)rows[1][i], before = (double)rows[2][i];
         assert_near((double)sum[i], before + x);

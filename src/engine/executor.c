@@ -132,6 +132,32 @@ lethe_status lethe__executor_backward(lethe__executor *executor, const float *di
     return LETHE_OK;
 }
 
+/* The operation's part of the products, and diff_src for the operations before it. */
+static lethe_status sample_products_of(lethe__operation *operation, const lethe__sample_products *products) {
+    if (operation->weight != NULL)
+        LETHE_TRY(lethe__operation_sample_products(operation, products));
+    float *diff_weight = operation->diff_weight, *diff_bias = operation->diff_bias;
+    operation->diff_weight = operation->diff_bias = NULL;
+    lethe_status status = operation->implementation->backward(operation, LETHE__MODE_GRADIENT);
+    operation->diff_weight = diff_weight;
+    operation->diff_bias = diff_bias;
+    return status;
+}
+
+lethe_status lethe__executor_sample_products(lethe__executor *executor, const float *diff_logits,
+                                             const lethe__sample_products *products) {
+    lethe__plan *plan = executor->forward_plan;
+    if (plan == NULL || executor->forward_mode != LETHE__MODE_GRADIENT)
+        LETHE_FAIL(LETHE_FAILED, "gradients of single samples need a forward pass with running statistics "
+                                 "before them: with those of the batch, samples depend on each other");
+    omp_set_num_threads(executor->request.threads);
+    plan->operations[plan->n_operations - 1].diff_dst = diff_logits;
+    for (size_t i = plan->n_operations; i-- > 0;)
+        if (plan->operations[i].node->kind != LETHE__NORMALISE)
+            LETHE_TRY(sample_products_of(&plan->operations[i], products));
+    return LETHE_OK;
+}
+
 lethe_status lethe__executor_describe(lethe__executor *executor, lethe__mode mode, int n,
                                       void (*write)(void *user, const char *line), void *user) {
     static const char *const kinds[LETHE__OP_KINDS] = {"normalise",   "convolution",  "batchnorm", "max pool",

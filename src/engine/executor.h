@@ -39,6 +39,19 @@ lethe_status lethe__executor_forward(lethe__executor *executor, lethe__mode mode
  * diff_logits = d loss / d logits, f32 [n, classes]. */
 lethe_status lethe__executor_backward(lethe__executor *executor, const float *diff_logits);
 
+/* What is wanted of the gradients g_i [parameter_size] of the single samples of a batch. */
+typedef struct lethe__sample_products {
+    float *squares;      /* [parameter_size], to which the sum over i of g_i^2 is added; NULL: not wanted */
+    const float *vector; /* [parameter_size] */
+    double *dots;        /* [n], to which g_i . vector is added; NULL: not wanted */
+} lethe__sample_products;
+
+/* After a forward in GRADIENT mode, in place of a backward: what `products` asks for, given diff_logits[i] =
+ * d loss_i / d logits_i. Running statistics keep the samples apart, so that one pass over the batch serves
+ * all, and no g_i is ever stored. weights->gradients stay as they are. Costs about one backward. */
+lethe_status lethe__executor_sample_products(lethe__executor *executor, const float *diff_logits,
+                                             const lethe__sample_products *products);
+
 /* Logs a warning when the runtime asks for bf16 on a CPU that has no kernels for it, where the reference
  * computes the convolutions. */
 void lethe__precision_warn(const lethe_runtime *runtime);

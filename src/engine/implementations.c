@@ -20,3 +20,18 @@ static const lethe__implementation *const lists[LETHE__OP_KINDS][MAX_IMPLEMENTAT
 const lethe__implementation *const *lethe__implementations(lethe__op_kind kind) {
     return lists[kind];
 }
+
+lethe_status lethe__operation_sample_products(lethe__operation *operation,
+                                              const lethe__sample_products *products) {
+    const lethe__implementation *own = operation->implementation;
+    return own->sample_products != NULL ? own->sample_products(operation, products)
+                                        : lethe__ref_sample_products(operation, products);
+}
+
+size_t lethe__operation_sample_scratch_bytes(const lethe__operation *operation) {
+    const lethe__implementation *own = operation->implementation;
+    if (operation->weight == NULL)
+        return 0;
+    return own->sample_scratch_bytes != NULL ? own->sample_scratch_bytes(operation)
+                                             : lethe__ref_sample_scratch_bytes(operation);
+}

@@ -12,4 +12,9 @@ extern const lethe__implementation lethe__native_normalise, lethe__native_convol
 extern const lethe__implementation lethe__ref_normalise, lethe__ref_convolution, lethe__ref_batchnorm,
     lethe__ref_max_pool, lethe__ref_global_pool, lethe__ref_pad_shortcut, lethe__ref_linear;
 
+/* sample_products by the reference kernels, whatever implementation ran the forward pass (see operation.h).
+ */
+lethe_status lethe__ref_sample_products(lethe__operation *operation, const lethe__sample_products *products);
+size_t lethe__ref_sample_scratch_bytes(const lethe__operation *operation);
+
 #endif

@@ -38,9 +38,15 @@ typedef struct lethe__implementation {
     lethe_status (*create)(lethe__operation *operation);
     void (*destroy)(lethe__operation *operation);
     lethe_status (*forward)(lethe__operation *operation, lethe__mode mode);
-    /* Writes diff_src (unless NULL), diff_residual (unless NULL) and the parameter gradients; overwrites,
-     * never adds. */
+    /* Writes diff_src (unless NULL), diff_residual (unless NULL) and the parameter gradients (unless
+     * diff_weight is NULL); overwrites, never adds. */
     lethe_status (*backward)(lethe__operation *operation, lethe__mode mode);
+    /* Optional, both or neither, of kinds with parameters: this operation's part of lethe__sample_products,
+     * after a forward pass in GRADIENT mode and before the backward pass, and the scratch memory that it
+     * takes. The reference stands in where they are missing; it does not read the workspace of convolutions
+     * and linear layers, so a BatchNorm with a workspace of its own must bring them. */
+    lethe_status (*sample_products)(lethe__operation *operation, const lethe__sample_products *products);
+    size_t (*sample_scratch_bytes)(const lethe__operation *operation);
     /* Optional: a word about what was chosen ("jit:avx2"), lent. */
     const char *(*describe)(const lethe__operation *operation);
 } lethe__implementation;
@@ -62,7 +68,7 @@ struct lethe__operation {
 
     /* views into the flat vectors, NULL where the operation has none; f32 in PyTorch's layout */
     const float *weight, *bias;
-    float *diff_weight, *diff_bias;
+    float *diff_weight, *diff_bias; /* NULL too where a backward pass is to leave the gradients alone */
     float *running_mean, *running_var;
 
     void *workspace, *scratch;
@@ -70,6 +76,16 @@ struct lethe__operation {
     void *state;
     uint64_t packed_version; /* weights->version that packed weights in `state` were made from; 0: none yet */
 };
+
+/* The part of a flat vector that belongs to `parameter`, the operation's weight or bias. */
+static inline size_t lethe__operation_offset(const lethe__operation *operation, const float *parameter) {
+    return (size_t)(parameter - operation->weights->parameters);
+}
+
+/* sample_products and its scratch memory, by the implementation or else by the reference. */
+lethe_status lethe__operation_sample_products(lethe__operation *operation,
+                                              const lethe__sample_products *products);
+size_t lethe__operation_sample_scratch_bytes(const lethe__operation *operation);
 
 /* All implementations of one kind, best first, ended by NULL. */
 const lethe__implementation *const *lethe__implementations(lethe__op_kind kind);

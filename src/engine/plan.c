@@ -133,8 +133,12 @@ static lethe_status make_operation(const lethe__plan_request *request, const let
         operation->running_var = weights->buffers + graph->buffers[node->running_var].offset;
     }
     LETHE_TRY(choose_implementation(request, operation));
-    return operation->implementation->create != NULL ? operation->implementation->create(operation)
-                                                     : LETHE_OK;
+    if (operation->implementation->create != NULL)
+        LETHE_TRY(operation->implementation->create(operation));
+    size_t samples = request->with_gradients ? lethe__operation_sample_scratch_bytes(operation) : 0;
+    if (samples > operation->scratch_bytes)
+        operation->scratch_bytes = samples;
+    return LETHE_OK;
 }
 
 /* Sizes and lives of the four spans of operation i; extends the lives of the activations that it reads. */

@@ -146,7 +146,7 @@ lethe_status lethe_trainer_get_kept(const lethe_trainer *trainer, lethe_model **
 
 lethe_status lethe__check_samples(const lethe_model *model, const char *title, lethe_samples samples) {
     if (samples.n == 0)
-        LETHE_FAIL(LETHE_INPUT, "%s: there are no samples to train on", title);
+        LETHE_FAIL(LETHE_INPUT, "%s: there are no samples to work on", title);
     const lethe_model_info *info = &model->info;
     const lethe_dataset_info *data = lethe_dataset_get_info(samples.dataset);
     if (data->height != info->height || data->width != info->width || data->channels != info->channels ||

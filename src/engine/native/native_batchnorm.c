@@ -55,9 +55,21 @@ static batch open_batch(const lethe__operation *operation) {
     return b;
 }
 
-static batch open_batch_with_scratch(const lethe__operation *operation) {
+/* The same with one chunk a sample. */
+static batch open_samples(const lethe__operation *operation) {
     batch b = open_batch(operation);
-    b.totals = operation->scratch;
+    b.n_chunks = (size_t)operation->src.n;
+    b.chunk_pixels = b.pixels / b.n_chunks;
+    return b;
+}
+
+static size_t scratch_bytes(const batch *b) {
+    return 2 * b->channels * sizeof *b->totals +
+           (b->n_chunks * 2 * b->channels + N_LANES * b->pitch) * sizeof *b->partial;
+}
+
+static batch with_scratch(batch b) {
+    b.totals = b.operation->scratch;
     b.partial = (void *)(b.totals + 2 * b.channels);
     float **const lanes[N_LANES] = {&b.mean, &b.scale, &b.shift, &b.by_gradient, &b.by_src, &b.constant};
     for (size_t i = 0; i < N_LANES; i++)
@@ -68,8 +80,7 @@ static batch open_batch_with_scratch(const lethe__operation *operation) {
 static lethe_status create(lethe__operation *operation) {
     batch b = open_batch(operation);
     operation->workspace_bytes = 2 * b.channels * sizeof(float); /* mean, and 1 / sqrt(variance + epsilon) */
-    operation->scratch_bytes =
-        2 * b.channels * sizeof(double) + (b.n_chunks * 2 * b.channels + N_LANES * b.pitch) * sizeof(float);
+    operation->scratch_bytes = scratch_bytes(&b);
     return LETHE_OK;
 }
 
@@ -209,7 +220,7 @@ static void tile_normalise(const batch *b, const tile *t) {
 }
 
 static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
-    batch b = open_batch_with_scratch(operation);
+    batch b = with_scratch(open_batch(operation));
     LETHE_TRY(prepare_statistics(&b, mode));
     prepare_lanes(&b);
     visit_tiles(&b, tile_normalise);
@@ -299,19 +310,51 @@ static void finish_sums(const batch *b, lethe__mode mode) {
         b->by_src[i] = (float)(-slope * inv * inv * products[channel] * share);
         b->constant[i] = (float)(-slope * sums[channel] * share);
     }
-    for (size_t i = 0; i < b->channels; i++) {
+    for (size_t i = 0; operation->diff_weight != NULL && i < b->channels; i++) {
         operation->diff_bias[i] = (float)sums[i];
         operation->diff_weight[i] = (float)(products[i] * (double)inverse[i]);
     }
 }
 
 static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
-    batch b = open_batch_with_scratch(operation);
+    batch b = with_scratch(open_batch(operation));
     prepare_lanes(&b);
     visit_tiles(&b, tile_sums);
     finish_sums(&b, mode);
     if (operation->diff_src != NULL)
         visit_tiles(&b, tile_diff_src);
+    return LETHE_OK;
+}
+
+/* --- single samples: the sums of a chunk are the gradient of a sample, but for the factor `inverse` --- */
+
+static size_t sample_scratch_bytes(const lethe__operation *operation) {
+    batch b = open_samples(operation);
+    return scratch_bytes(&b);
+}
+
+static void use_sample(const batch *b, const lethe__sample_products *products, size_t sample) {
+    const lethe__operation *operation = b->operation;
+    const float *inverse = (const float *)operation->workspace + b->channels;
+    const float *by_bias = b->partial + 2 * sample * b->channels, *by_weight = by_bias + b->channels;
+    size_t weight = lethe__operation_offset(operation, operation->weight),
+           bias = lethe__operation_offset(operation, operation->bias);
+    for (size_t i = 0; products->squares != NULL && i < b->channels; i++) {
+        float slope = by_weight[i] * inverse[i];
+        products->squares[weight + i] += slope * slope;
+        products->squares[bias + i] += by_bias[i] * by_bias[i];
+    }
+    for (size_t i = 0; products->dots != NULL && i < b->channels; i++)
+        products->dots[sample] += (double)(by_weight[i] * inverse[i]) * (double)products->vector[weight + i] +
+                                  (double)by_bias[i] * (double)products->vector[bias + i];
+}
+
+static lethe_status sample_products(lethe__operation *operation, const lethe__sample_products *products) {
+    batch b = with_scratch(open_samples(operation));
+    prepare_lanes(&b);
+    visit_tiles(&b, tile_sums);
+    for (size_t sample = 0; sample < b.n_chunks; sample++)
+        use_sample(&b, products, sample);
     return LETHE_OK;
 }
 
@@ -321,4 +364,6 @@ const lethe__implementation lethe__native_batchnorm = {.name = "native",
                                                        .create = create,
                                                        .forward = forward,
                                                        .backward = backward,
+                                                       .sample_products = sample_products,
+                                                       .sample_scratch_bytes = sample_scratch_bytes,
                                                        .describe = lethe__native_describe};

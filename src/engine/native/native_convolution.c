@@ -229,8 +229,10 @@ static void pack_weights(const convolution *c, const pass *p, const float *weigh
     }
 }
 
-/* Adds the groups' packed gradients, in their order, into OIHW. */
-static void unpack_gradient(const convolution *c, const float *groups, int kernel, float *diff_weight) {
+/* Adds the groups' packed gradients (or their squares), in their order, into OIHW: to what is there, or to 0.
+ */
+static void unpack_gradient(const convolution *c, const float *groups, int kernel, bool add,
+                            float *diff_weight) {
     const pass *p = &c->forward;
     size_t taps = (size_t)(kernel * kernel), run = (size_t)kernel * (size_t)p->in;
     int two = 2 * (int)c->kernels->lanes;
@@ -243,10 +245,11 @@ static void unpack_gradient(const convolution *c, const float *groups, int kerne
                     groups + (size_t)first * (size_t)kernel * run + (row * run + k) * (size_t)channels;
                 size_t tap = row * (size_t)kernel + k / (size_t)p->in, in = k % (size_t)p->in;
                 for (int o = 0; o < channels; o++) {
-                    float sum = 0;
+                    float *to = &diff_weight[((size_t)(first + o) * (size_t)p->in + in) * taps + tap];
+                    float sum = add ? *to : 0;
                     for (int group = 0; group < c->n_groups; group++)
                         sum += from[(size_t)group * c->gradient_size + (size_t)o];
-                    diff_weight[((size_t)(first + o) * (size_t)p->in + in) * taps + tap] = sum;
+                    *to = sum;
                 }
             }
     }
@@ -374,23 +377,102 @@ static void gradient_of_images(const convolution *c, const lethe__operation *ope
     }
 }
 
-static void weight_gradient(const convolution *c, lethe__operation *operation) {
+/* Floats of scratch memory a thread needs when every sample's gradient is squared: that of one block, too. */
+static size_t square_scratch(const convolution *c) {
+    return gradient_scratch(c) + c->gradient_size / (size_t)c->forward.out * 2 * c->kernels->lanes;
+}
+
+/* The same, image by image, each gradient squared before it is added: no more than one is ever there. */
+static void squares_of_images(const convolution *c, const lethe__operation *operation, int first, int last,
+                              int channel, int channels, float *scratch, float *squares) {
+    const lethe__row_kernels *rows = lethe__row_kernels_choose();
+    size_t size = c->gradient_size / (size_t)c->forward.out * (size_t)channels;
+    float *gradient = scratch + gradient_scratch(c);
+    for (int i = first; i < last; i++) {
+        memset(gradient, 0, size * sizeof *gradient);
+        gradient_of_images(c, operation, i, i + 1, channel, channels, scratch, gradient);
+        rows->add_square(size, gradient, squares);
+    }
+}
+
+/* The weight gradient of each group of images into its own packed sum, or with `squares` the sum of the
+ * squares of its images' gradients. */
+static void gradient_of_groups(const convolution *c, const lethe__operation *operation, bool squares) {
     const pass *p = &c->forward;
     int two = 2 * (int)c->kernels->lanes, n_blocks = (p->out + two - 1) / two, n = operation->src.n;
+    size_t each_thread = squares ? square_scratch(c) : gradient_scratch(c);
     float *groups = operation->scratch, *threads_scratch = groups + (size_t)c->n_groups * c->gradient_size;
     memset(groups, 0, (size_t)c->n_groups * c->gradient_size * sizeof(float));
 #pragma omp parallel for schedule(dynamic) collapse(2) num_threads(c->threads)
     for (int group = 0; group < c->n_groups; group++)
         for (int block = 0; block < n_blocks; block++) {
             int channel = block * two, channels = block_channels(c->kernels, channel, p->out);
+            int first = n * group / c->n_groups, last = n * (group + 1) / c->n_groups;
             float *to = groups + (size_t)group * c->gradient_size +
-                        (size_t)channel * (size_t)operation->node->kernel * (size_t)operation->node->kernel *
-                            (size_t)p->in;
-            gradient_of_images(c, operation, n * group / c->n_groups, n * (group + 1) / c->n_groups, channel,
-                               channels, threads_scratch + (size_t)omp_get_thread_num() * gradient_scratch(c),
-                               to);
+                        (size_t)channel * (c->gradient_size / (size_t)p->out);
+            float *scratch = threads_scratch + (size_t)omp_get_thread_num() * each_thread;
+            (squares ? squares_of_images : gradient_of_images)(c, operation, first, last, channel, channels,
+                                                               scratch, to);
         }
-    unpack_gradient(c, groups, operation->node->kernel, operation->diff_weight);
+}
+
+static void weight_gradient(const convolution *c, lethe__operation *operation) {
+    gradient_of_groups(c, operation, false);
+    unpack_gradient(c, operation->scratch, operation->node->kernel, false, operation->diff_weight);
+}
+
+/* --- single samples --- */
+
+/* Floats of scratch memory that the products with a vector take: it is packed like weights, and each thread
+ * convolves one image with it. */
+static size_t dot_scratch(const convolution *c) {
+    const pass *p = &c->forward;
+    return p->weights_size +
+           (size_t)c->threads * (padded_size(p) + (size_t)(p->out_h * p->out_w) * (size_t)p->out);
+}
+
+/* The gradient of a sample is linear in diff_dst and in src, so that its product with a vector is that of
+ * diff_dst with the forward pass that has the vector as weights: g_i . x = diff_dst_i . convolution(src_i,
+ * x).
+ */
+static void add_dots(const convolution *c, lethe__operation *operation, const float *vector, double *dots) {
+    const lethe__row_kernels *rows = lethe__row_kernels_choose();
+    pass by_vector = c->forward;
+    by_vector.weights = operation->scratch;
+    size_t src_size = (size_t)(by_vector.h * by_vector.w * by_vector.in),
+           dst_size = (size_t)(by_vector.out_h * by_vector.out_w * by_vector.out);
+    pack_weights(c, &by_vector, vector, operation->node->kernel, false);
+#pragma omp parallel for schedule(static) num_threads(c->threads)
+    for (int i = 0; i < operation->src.n; i++) {
+        float *padded = by_vector.weights + by_vector.weights_size +
+                        (size_t)omp_get_thread_num() * (padded_size(&by_vector) + dst_size);
+        float *dst = padded + padded_size(&by_vector);
+        const float *src = (const float *)operation->src.data + (size_t)i * src_size;
+        run_chunk(c, &by_vector, prepare_chunk(&by_vector, src, 1, padded), 1, dst);
+        dots[i] += rows->dot(dst_size, dst, (const float *)operation->diff_dst + (size_t)i * dst_size);
+    }
+}
+
+static lethe_status sample_products(lethe__operation *operation, const lethe__sample_products *products) {
+    const convolution *c = operation->state;
+    size_t offset = lethe__operation_offset(operation, operation->weight);
+    if (products->squares != NULL) {
+        gradient_of_groups(c, operation, true);
+        unpack_gradient(c, operation->scratch, operation->node->kernel, true, products->squares + offset);
+    }
+    if (products->dots != NULL)
+        add_dots(c, operation, products->vector + offset, products->dots);
+    return LETHE_OK;
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static size_t sample_scratch_bytes(const lethe__operation *operation) {
+    const convolution *c = operation->state;
+    size_t squares = (size_t)c->n_groups * c->gradient_size + (size_t)c->threads * square_scratch(c);
+    return sizeof(float) * larger(squares, dot_scratch(c));
 }
 
 /* --- the implementation --- */
@@ -411,10 +493,6 @@ static void destroy(lethe__operation *operation) {
     fini_pass(&c->backward);
     lethe__free(c);
     operation->state = NULL;
-}
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 static lethe_status create(lethe__operation *operation) {
@@ -464,7 +542,8 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
 static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     (void)mode;
     convolution *c = operation->state;
-    weight_gradient(c, operation);
+    if (operation->diff_weight != NULL)
+        weight_gradient(c, operation);
     if (operation->diff_src != NULL)
         run_pass(c, &c->backward, operation->diff_dst, operation->src.n, operation->diff_src,
                  operation->scratch);
@@ -479,5 +558,7 @@ const lethe__implementation lethe__native_convolution = {
     .destroy = destroy,
     .forward = forward,
     .backward = backward,
+    .sample_products = sample_products,
+    .sample_scratch_bytes = sample_scratch_bytes,
     .describe = lethe__native_describe,
 };

@@ -126,6 +126,25 @@ static void add_won(size_t n, const float *restrict gradient_row, const uint8_t 
         sum[i] += winner[i] == tap ? gradient_row[i] : 0;
 }
 
+static double dot(size_t n, const float *restrict a, const float *restrict b) {
+    enum { SUMS = 16 }; /* independent of each other, so that they fill vectors */
+    double sums[SUMS] = {0}, sum = 0;
+    size_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (size_t k = 0; k < SUMS; k++)
+            sums[k] += (double)a[i + k] * (double)b[i + k];
+    for (; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    for (size_t k = 0; k < SUMS; k++)
+        sum += sums[k];
+    return sum;
+}
+
+static void add_square(size_t n, const float *restrict src, float *restrict sum) {
+    for (size_t i = 0; i < n; i++)
+        sum[i] += src[i] * src[i];
+}
+
 #define JOIN_(prefix, isa) prefix##isa
 #define JOIN(prefix, isa) JOIN_(prefix, isa)
 #define TEXT_(isa) #isa
@@ -143,6 +162,8 @@ const lethe__row_kernels JOIN(lethe__row_kernels_, LETHE__ISA) = {
     .diff_src = diff_src,
     .join_statistics = join_statistics,
     .add_double = add_double,
+    .dot = dot,
+    .add_square = add_square,
     .keep_larger = keep_larger,
     .add_won = add_won,
 };

@@ -36,6 +36,10 @@ typedef struct lethe__row_kernels {
                             double *all_mean, double *all_squares);
     /* sum += src */
     void (*add_double)(size_t n, const float *src, double *sum);
+    /* the sum of a * b, in double; of any length */
+    double (*dot)(size_t n, const float *a, const float *b);
+    /* sum += src^2 */
+    void (*add_square)(size_t n, const float *src, float *sum);
 
     /* Where src > best, or src is NaN and best is not: best = src and winner = tap. */
     void (*keep_larger)(size_t n, const float *src, uint8_t tap, float *best, uint8_t *winner);

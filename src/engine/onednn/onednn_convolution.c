@@ -265,6 +265,8 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     const convolution *c = operation->state;
     if (operation->diff_src != NULL)
         LETHE_TRY(backward_data(operation, c));
+    if (operation->diff_weight == NULL)
+        return LETHE_OK;
     dnnl_memory_t gradient = c->weights[LETHE__DNNL_BACKWARD_WEIGHTS],
                   plain = c->tensors[LETHE__DNNL_WEIGHTS];
     LETHE_TRY(point_maps(operation, c, operation->src.data, operation->diff_dst, operation->diff_bias));

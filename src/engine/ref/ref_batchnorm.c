@@ -115,7 +115,7 @@ static void backward_parameters(const lethe__operation *operation, double *sum_g
             sum_g[c] += g;
             sum_gx[c] += g * normalised(operation, p * channels + c, c);
         }
-    for (size_t c = 0; c < channels; c++) {
+    for (size_t c = 0; operation->diff_weight != NULL && c < channels; c++) {
         operation->diff_bias[c] = (float)sum_g[c];
         operation->diff_weight[c] = (float)sum_gx[c];
     }

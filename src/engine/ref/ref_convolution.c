@@ -191,7 +191,8 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     layout l = lay_out(operation);
     if (operation->diff_src != NULL)
         backward_data(operation, &l);
-    backward_weights(operation, &l);
+    if (operation->diff_weight != NULL)
+        backward_weights(operation, &l);
     if (operation->diff_bias != NULL)
         backward_bias(operation, &l);
     return LETHE_OK;

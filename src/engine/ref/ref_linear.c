@@ -59,7 +59,8 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     (void)mode;
     if (operation->diff_src != NULL)
         backward_data(operation);
-    backward_parameters(operation);
+    if (operation->diff_weight != NULL)
+        backward_parameters(operation);
     return LETHE_OK;
 }
 
