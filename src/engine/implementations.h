@@ -4,6 +4,8 @@
 
 #include "engine/operation.h"
 
+extern const lethe__implementation lethe__amx_convolution;
+
 extern const lethe__implementation lethe__onednn_convolution, lethe__onednn_linear;
 
 extern const lethe__implementation lethe__native_normalise, lethe__native_convolution,
