@@ -32,8 +32,13 @@ static int open_setup(void **state) {
     fixture_labels("methods.label", seed, N, CLASSES, s.labels);
     for (uint32_t i = 0; i < N; i++)
         s.ids[i] = i;
-    s.dataset.info = (lethe_dataset_info){
-        .name = "methods", .path = "", .classes = CLASSES, .height = 32, .width = 32, .channels = 3, .n_train = N};
+    s.dataset.info = (lethe_dataset_info){.name = "methods",
+                                          .path = "",
+                                          .classes = CLASSES,
+                                          .height = 32,
+                                          .width = 32,
+                                          .channels = 3,
+                                          .n_train = N};
     assert_ok(lethe_runtime_defaults(&s.runtime));
     s.runtime.precision = LETHE_PRECISION_F32;
     s.runtime.threads = 1;

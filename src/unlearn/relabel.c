@@ -90,9 +90,9 @@ lethe_status lethe__forget_pass(lethe_unlearning *unlearning, size_t batch, bool
         lethe__batch now;
         const float *logits;
         lethe__loader_batch(loader, 0, i, &now);
-        status = lethe__executor_forward(trainer->executor,
-                                         gradients ? LETHE__MODE_GRADIENT : LETHE__MODE_PREDICT, now.images,
-                                         now.n, &logits);
+        status =
+            lethe__executor_forward(trainer->executor, gradients ? LETHE__MODE_GRADIENT : LETHE__MODE_PREDICT,
+                                    now.images, now.n, &logits);
         if (status == LETHE_OK)
             status = take(user, trainer, &now, logits);
     }

@@ -2,10 +2,10 @@
  *
  * Idea: a model trained without a sample would take it for the class that it resembles most. So each forget
  * sample is labelled with its nearest wrong class, and the decision boundary moves over it.
- *   y' = the wrong class of largest logit under theta_o;  SGD from theta_o on CE on (x, y'), x in the forget set
- * Chen et al. find the nearest class by a step along the sign of the gradient of the image; here it is the
- * runner-up in logits, since the engine computes no gradients of images. The two agree where the boundaries are
- * about equally steep.
+ *   y' = the wrong class of largest logit under theta_o;  SGD from theta_o on CE on (x, y'), x in the forget
+ * set Chen et al. find the nearest class by a step along the sign of the gradient of the image; here it is
+ * the runner-up in logits, since the engine computes no gradients of images. The two agree where the
+ * boundaries are about equally steep.
  *
  * Source: Chen et al. 2023. Cost: `epochs` passes over the forget set and one pass for the labels. */
 #include "base/fail.h"

@@ -66,8 +66,9 @@ const lethe_unlearn_method lethe__unlearn_ft_prune = {
     .name = "ft-prune",
     .title = "Fine-tuning with pruning",
     .source = "Jia et al. 2023",
-    .summary = "Fine-tunes on the retain set, and every second epoch removes the smallest convolution weights "
-               "until the wanted sparsity is reached. The result has a mask.",
+    .summary =
+        "Fine-tunes on the retain set, and every second epoch removes the smallest convolution weights "
+        "until the wanted sparsity is reached. The result has a mask.",
     .options = options,
     .options_size = sizeof(ft_prune_options),
     .needs = LETHE_NEEDS_RETAIN | LETHE_NEEDS_ORIGINAL,
