@@ -34,16 +34,37 @@ static void reference_step(const lethe__sgd *sgd, vectors *v, bool masked) {
         v->velocity[i] = kept + g;
         volatile float move = sgd->lr * v->velocity[i];
         v->theta[i] = v->theta[i] - move;
+        float size = fabsf(v->theta[i]);
+        v->theta[i] = copysignf(size <= sgd->threshold ? 0 : size - sgd->threshold, v->theta[i]);
         if (masked && !v->mask[i])
             v->theta[i] = v->velocity[i] = 0;
     }
 }
 
+/* Where the mask is 0 a weight that is not zero stays as it is, whatever penalties there are. */
+static void test_masked_weights_stand_still(void **state) {
+    (void)state;
+    static const lethe__sgd sgd = {.lr = 1, .weight_decay = 0.5f, .gamma = 1, .threshold = 1};
+    float theta[2] = {3, 3}, velocity[2] = {0, 0}, gradient[2] = {0.25f, 0.25f};
+    static const uint8_t mask[2] = {0, 1};
+    lethe__sgd_step(&sgd, theta, velocity, gradient, mask, 2);
+    assert_true(theta[0] == 3 && velocity[0] == 0);
+    assert_true(theta[1] == -0.0f || theta[1] == 0); /* 3 - (0.25 + 1 + 1.5) = 0.25, below the threshold */
+    gradient[0] = NAN;
+    lethe__sgd_step(&sgd, theta, velocity, gradient, NULL, 1);
+    assert_true(isnan(theta[0]));
+}
+
 static void test_same_bits_as_reference(void **state) {
     (void)state;
-    static const lethe__sgd sgd = {.lr = 0.1f, .momentum = 0.9f, .weight_decay = 5e-4f, .gamma = 2e-3f};
     static vectors expected, actual;
-    for (int masked = 0; masked < 2; masked++) {
+    for (int round = 0; round < 4; round++) {
+        bool masked = round % 2 != 0;
+        const lethe__sgd sgd = {.lr = 0.1f,
+                                .momentum = 0.9f,
+                                .weight_decay = 5e-4f,
+                                .gamma = round < 2 ? 2e-3f : 0,
+                                .threshold = round < 2 ? 0 : 0.02f};
         for (int threads = 1; threads <= 3; threads++) {
             omp_set_num_threads(threads);
             fill(&expected, masked);
@@ -82,6 +103,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits_as_reference),
         cmocka_unit_test(test_decay_has_closed_form),
+        cmocka_unit_test(test_masked_weights_stand_still),
         cmocka_unit_test(test_penalty_leaves_zero_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

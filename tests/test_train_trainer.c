@@ -36,8 +36,10 @@ static void train_by_hand(const tiny_setup *tiny, lethe_model *model, const leth
                                  (fit->ascend ? -1.0f : 1.0f) / (float)size, diff_logits, NULL, &loss,
                                  &n_correct);
             assert_ok(lethe__executor_backward(executor, diff_logits));
-            lethe__sgd sgd = {(float)lethe_fit_lr(fit, epoch), (float)fit->momentum, (float)fit->weight_decay,
-                              (float)lethe_fit_gamma(fit, epoch)};
+            lethe__sgd sgd = {.lr = (float)lethe_fit_lr(fit, epoch),
+                              .momentum = (float)fit->momentum,
+                              .weight_decay = (float)fit->weight_decay,
+                              .gamma = (float)lethe_fit_gamma(fit, epoch)};
             lethe__sgd_step(&sgd, model->weights.parameters, velocity, model->weights.gradients, NULL, n);
             model->weights.version++;
             model->num_batches_tracked++;

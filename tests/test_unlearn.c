@@ -4,6 +4,7 @@
  * together by hand. */
 #include "tiny_training.h"
 
+#include "base/random.h"
 #include "models/model.h"
 #include <lethe/unlearn.h>
 
@@ -101,6 +102,16 @@ static lethe_model *run_in_sittings(tiny_setup *tiny, const lethe_unlearn_method
     return model;
 }
 
+/* What was pruned stays so; only a method with a sparsity of its own prunes more. */
+static void assert_mask_grown(const lethe_unlearn_method *method, const lethe_model *before,
+                              const lethe_model *after) {
+    bool prunes = false;
+    for (const lethe_option *option = method->options; option->name != NULL; option++)
+        prunes = prunes || strcmp(option->name, "sparsity") == 0;
+    for (size_t i = 0; i < before->graph->parameter_size; i++)
+        assert_true(prunes ? after->mask[i] <= before->mask[i] : after->mask[i] == before->mask[i]);
+}
+
 static void check_bits_and_mask(tiny_setup *tiny, const lethe_unlearn_method *method, bool sparse) {
     void *options = short_options(method, NULL);
     lethe_model *original = original_model(tiny, sparse), *first = original_model(tiny, sparse),
@@ -112,7 +123,7 @@ static void check_bits_and_mask(tiny_setup *tiny, const lethe_unlearn_method *me
                             first->graph->parameter_size * sizeof(float));
     if (sparse) {
         assert_mask_kept(first);
-        assert_memory_equal(first->mask, original->mask, first->graph->parameter_size);
+        assert_mask_grown(method, original, first);
     }
     lethe_model *resumed = run_in_sittings(tiny, method, options, sparse);
     assert_same_model(first, resumed);
@@ -191,7 +202,7 @@ static void test_every_method_keeps_the_contract(void **state) {
         check_empty_sets(tiny, method);
         n_methods++;
     }
-    assert_true(n_methods >= 6);
+    assert_true(n_methods >= 11);
 }
 
 /* --- what each method computes --- */
@@ -238,6 +249,63 @@ static void test_methods_are_their_trainings(void **state) {
     fit.lr = 1e-4;
     expected = original_model(tiny, true);
     expect_training(tiny, "ga", &fit, forget, expected);
+    lethe_model_destroy(&expected);
+}
+
+/* Random labels are a training on both sets, the forget set under wrong labels that depend on the seed. */
+static void test_random_labels(void **state) {
+    tiny_setup *tiny = *state;
+    lethe_fit_options fit = tiny_fit(2);
+    fit.lr_schedule = LETHE_LR_CONSTANT;
+    fit.lr = 0.01;
+    for (int official = 0; official < 2; official++) {
+        int32_t labels[TINY_N];
+        memcpy(labels, tiny->labels, sizeof labels);
+        for (uint32_t i = N_RETAIN; i < N_RETAIN + N_FORGET; i++) {
+            lethe__random random =
+                lethe__random_open(tiny->runtime.seed, LETHE__RANDOM_METHOD, 0, tiny->ids[i]);
+            int32_t drawn = (int32_t)lethe__random_below(&random, TINY_CLASSES - !official);
+            labels[i] = official ? drawn : drawn + (drawn >= labels[i]);
+            assert_true(official || labels[i] != tiny->labels[i]);
+        }
+        tiny->runtime.compat = official ? LETHE_COMPAT_OFFICIAL : LETHE_COMPAT_NONE;
+        lethe_samples samples = tiny_samples(tiny, 0, N_RETAIN + N_FORGET);
+        samples.labels = labels;
+        lethe_model *expected = original_model(tiny, true);
+        expect_training(tiny, "rl", &fit, samples, expected);
+        lethe_model_destroy(&expected);
+    }
+}
+
+/* SalUn with every weight salient is random labels. */
+static void test_salun_of_all_weights(void **state) {
+    tiny_setup *tiny = *state;
+    const lethe_unlearn_method *rl, *salun;
+    assert_ok(lethe_unlearn_find("rl", &rl));
+    assert_ok(lethe_unlearn_find("salun", &salun));
+    void *rl_options = short_options(rl, NULL), *salun_options = short_options(salun, NULL);
+    assert_ok(lethe_options_set(salun->options, salun_options, "saliency", "1"));
+    lethe_model *expected = original_model(tiny, true), *actual = original_model(tiny, true);
+    assert_ok(run(tiny, rl, rl_options, expected));
+    assert_ok(run(tiny, salun, salun_options, actual));
+    assert_same_model(expected, actual);
+    lethe_model_destroy(&expected);
+    lethe_model_destroy(&actual);
+    lethe__free(rl_options);
+    lethe__free(salun_options);
+}
+
+/* With compat official, gamma is that code's alpha: gamma_t = alpha (1 - t/T). */
+static void test_official_gamma(void **state) {
+    tiny_setup *tiny = *state;
+    lethe_fit_options fit = tiny_fit(2);
+    fit.lr_schedule = LETHE_LR_CONSTANT;
+    fit.lr = 0.01;
+    fit.gamma = 2.5e-4; /* the default of l1-sparse is 5e-4 */
+    fit.gamma_schedule = LETHE_L1_DECAYING;
+    tiny->runtime.compat = LETHE_COMPAT_OFFICIAL;
+    lethe_model *expected = original_model(tiny, true);
+    expect_training(tiny, "l1-sparse", &fit, tiny_samples(tiny, 0, N_RETAIN), expected);
     lethe_model_destroy(&expected);
 }
 
@@ -308,6 +376,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_every_method_keeps_the_contract),
         TEST(test_methods_are_their_trainings),
+        TEST(test_random_labels),
+        TEST(test_salun_of_all_weights),
+        TEST(test_official_gamma),
         TEST(test_unknown_names_and_values_are_refused),
         TEST(test_context_of_a_foreign_method),
     };

@@ -69,6 +69,8 @@ typedef struct lethe_unlearn_job {
     const char *method;                 /* "ft" */
     const lethe_unlearn_method *record; /* a method of your own; NULL: the one called `method` */
     void *method_options;               /* the method's own structure; NULL: its defaults */
+    double wreck_bound; /* percent: a lower accuracy on the retain set is reported as a wrecked model; -1:
+                           half of what the original has there */
 } lethe_unlearn_job;
 
 typedef struct lethe_evaluate_job {
@@ -106,6 +108,12 @@ typedef struct lethe_run_result {
     double sparsity;
     double seconds;     /* this sitting, everything included, and the training of earlier ones */
     double rte_seconds; /* the method alone: no loading of data, validation or checkpoints */
+    double zeros;       /* share of the prunable weights that are 0, by the mask or by themselves */
+    double near_zeros;  /* share of them below 1e-3 in magnitude */
+    /* Unlearning only, else NaN: accuracy in percent before and after on at most 1000 retain samples, and the
+     * bound below which the model counts as wrecked. It is written all the same. */
+    double original_accuracy, retain_accuracy, wreck_bound;
+    bool wrecked;
 } lethe_run_result;
 
 /* LETHE_USAGE: contradicting options, or `out` holds a finished run; LETHE_INPUT: a file is missing or

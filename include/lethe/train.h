@@ -7,10 +7,19 @@
 
 typedef enum lethe_lr_schedule { LETHE_LR_CONSTANT, LETHE_LR_MULTISTEP, LETHE_LR_COSINE } lethe_lr_schedule;
 typedef enum lethe_l1_schedule { LETHE_L1_CONSTANT, LETHE_L1_GROWING, LETHE_L1_DECAYING } lethe_l1_schedule;
+typedef enum lethe_l1_form {
+    LETHE_L1_SUBGRADIENT, /* gamma_t sign(theta) joins the gradient: weights come near zero */
+    LETHE_L1_PROXIMAL,    /* soft threshold lr_t gamma_t after each step: weights become zero */
+} lethe_l1_form;
 typedef enum lethe_augment {
     LETHE_AUGMENT_NONE,
     LETHE_AUGMENT_STANDARD, /* random crop of the image padded by 4, and horizontal flip */
 } lethe_augment;
+
+/* Called before the first step of an epoch (from 0) with the model, whose weights and mask it may change; a
+ * weight that the mask removes loses its momentum. A resumed fit may call it a second time for an epoch, so
+ * it must leave alone what is done already. */
+typedef lethe_status lethe_epoch_function(void *user, lethe_model *model, int epoch);
 
 /* SGD: g = +-grad CE + gamma_t sign(theta) + weight_decay theta; v = momentum v + g; theta -= lr_t v; masked
  * weights stay zero. gamma_t at epoch t of T: gamma, 2 gamma t/T or 2 gamma (1 - t/T). The penalty and the
@@ -25,15 +34,20 @@ typedef struct lethe_fit_options {
     int warmup;             /* epochs of linear warm-up before the schedule: lr (t + 1) / warmup */
     double gamma;           /* l1 penalty; 0: none */
     lethe_l1_schedule gamma_schedule;
+    lethe_l1_form l1;
     lethe_augment augment;
-    bool shuffle; /* a new order each epoch; else file order */
-    bool ascend;  /* maximise the loss (GA) */
+    bool shuffle;             /* a new order each epoch; else file order */
+    bool ascend;              /* maximise the loss (GA) */
+    const uint8_t *trainable; /* [parameter_count] 0: an entry that stays as it is, as all outside the mask
+                                 must; lent; NULL: all within the mask are trained */
+    lethe_epoch_function *before_epoch; /* NULL: nothing is done there */
+    void *user;                         /* given to before_epoch */
 } lethe_fit_options;
 
 /* clang-format off */
 /* The rows that every table of a training has, over a lethe_fit_options that lies `base` bytes inside the
- * options structure; the three texts are the defaults in which trainings differ. gamma, gamma_schedule and
- * ascend have no row here, so a structure starts as zeroes and then gets the defaults; a method that wants
+ * options structure; the three texts are the defaults in which trainings differ. The fields from gamma on
+ * that are not augment or shuffle have no row here, so a structure starts as zeroes and then gets the defaults; a method that wants
  * them sets them or adds rows of its own. */
 #define LETHE_FIT_AT(base, field) ((base) + offsetof(lethe_fit_options, field))
 #define LETHE_FIT_ROWS(base, default_epochs, default_lr, default_schedule)                                   \

@@ -3,6 +3,7 @@
 #include "base/suggest.h"
 #include "cli/command.h"
 #include <lethe/version.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct help_options {
@@ -34,23 +35,51 @@ static void write_roff(const char *text, FILE *stream) {
     fputc('\n', stream);
 }
 
-static void write_man(const lethe__call *call, FILE *stream) {
+/* The options of a method as part of its section: without the heading OPTIONS, the first line. */
+static lethe_status write_man_options(const lethe__method_help *method, FILE *stream) {
+    lethe__option_set set = {0};
+    char *text = NULL;
+    size_t n;
+    LETHE_TRY(lethe__option_set_add(&set, method->title, method->options, NULL));
+    FILE *memory = open_memstream(&text, &n);
+    if (memory == NULL)
+        LETHE_FAIL(LETHE_MEMORY, "out of memory for the man page");
+    lethe__option_set_write_man(&set, memory);
+    bool complete = fclose(memory) == 0;
+    if (complete)
+        fputs(text + strcspn(text, "\n") + 1, stream);
+    free(text);
+    if (!complete)
+        LETHE_FAIL(LETHE_MEMORY, "out of memory for the man page");
+    return LETHE_OK;
+}
+
+/* A section for each method: what it is, and its options. */
+static lethe_status write_man_methods(const lethe__command *command, FILE *stream) {
+    lethe__method_help method;
+    for (size_t i = 0; command->method != NULL && command->method(i, &method); i++) {
+        fprintf(stream, ".SH METHOD %s\n%s (%s).\n", method.name, method.title, method.source);
+        write_roff(method.summary, stream);
+        if (method.options == NULL)
+            continue;
+        LETHE_TRY(write_man_options(&method, stream));
+    }
+    return LETHE_OK;
+}
+
+static lethe_status write_man(const lethe__call *call, FILE *stream) {
     const lethe__command *command = call->command;
     fprintf(stream, ".TH LETHE\\-%s 1 \"\" \"lethe %s\" \"User Commands\"\n.SH NAME\nlethe\\-%s \\- %s\n",
             command->name, lethe_version(), command->name, command->summary);
     fprintf(stream, ".SH SYNOPSIS\n.B lethe %s\n[\\fIOPTIONS\\fR] %s\n.SH DESCRIPTION\n", command->name,
             command->words != NULL ? command->words : "");
     write_roff(command->details, stream);
-    lethe__method_help method;
-    for (size_t i = 0; command->method != NULL && command->method(i, &method); i++) {
-        fprintf(stream, "%s.TP\n\\fB%s\\fR\n%s (%s). ", i == 0 ? ".SH METHODS\n" : "", method.name,
-                method.title, method.source);
-        write_roff(method.summary, stream);
-    }
     lethe__option_set_write_man(&call->set, stream);
+    LETHE_TRY(write_man_methods(command, stream));
     fputs(".SH EXIT STATUS\n0 done; 1 failed; 2 wrong usage; 3 a bad input; 4 the optimisation diverged; 75 "
           "stopped after a checkpoint.\n.SH SEE ALSO\n.BR lethe (1)\n",
           stream);
+    return LETHE_OK;
 }
 
 static void write_program_man(FILE *stream) {
@@ -90,7 +119,7 @@ static lethe_status show_command(const lethe__command *command, bool man) {
     lethe__call call;
     lethe_status status = lethe__call_init(&call, command, 1, words);
     if (status == LETHE_OK && man)
-        write_man(&call, stdout);
+        status = write_man(&call, stdout);
     else if (status == LETHE_OK)
         status = lethe__help_command(&call, stdout);
     lethe__call_fini(&call);

@@ -27,7 +27,13 @@ lethe_status lethe__show_run(const lethe__call *call, const char *directory, con
         printf(", loss %.4f, accuracy %.2f %%", result->loss, result->accuracy);
     if (isfinite(result->val_accuracy))
         printf(", validation %.2f %%", result->val_accuracy);
-    printf(", sparsity %.2f %%\n", 100 * result->sparsity);
+    printf(", sparsity %.2f %%", 100 * result->sparsity);
+    if (result->zeros > result->sparsity)
+        printf(" (%.2f %% of the weights are zero)", 100 * result->zeros);
+    printf("\n");
+    if (isfinite(result->retain_accuracy))
+        printf("accuracy on retain samples: %.2f %% before, %.2f %% after%s\n", result->original_accuracy,
+               result->retain_accuracy, result->wrecked ? "; the model is WRECKED" : "");
     return LETHE_OK;
 }
 

@@ -19,6 +19,7 @@
 #include "experiment/history.h"
 #include "experiment/run_directory.h"
 #include "experiment/run_record.h"
+#include "experiment/wreck.h"
 #include "models/model.h"
 #include <lethe/version.h>
 #include <math.h>
@@ -34,6 +35,7 @@ typedef struct running {
     size_t epochs_written;
     char started_text[32];
     double started, earlier_seconds; /* clock; of sittings before this one */
+    double original_accuracy;        /* on retain samples, of a model that is to be unlearned */
 } running;
 
 /* --- messages and history --- */
@@ -174,6 +176,22 @@ static lethe_status begin(running *run) {
 
 /* --- ending --- */
 
+/* What the weights have come to, whatever the mask says. */
+static void count_zeros(const lethe_model *model, lethe_run_result *result) {
+    size_t n = 0, n_zero = 0, n_near = 0;
+    for (size_t s = 0; s < model->graph->n_parameters; s++) {
+        const lethe__slot *slot = &model->graph->parameters[s];
+        for (size_t i = slot->offset; slot->prunable && i < slot->offset + slot->size; i++) {
+            float size = fabsf(model->weights.parameters[i]);
+            n++;
+            n_zero += size == 0;
+            n_near += size < 1e-3f;
+        }
+    }
+    result->zeros = n > 0 ? (double)n_zero / (double)n : 0;
+    result->near_zeros = n > 0 ? (double)n_near / (double)n : 0;
+}
+
 static lethe_run_result sum_up(const running *run) {
     size_t n;
     const lethe_epoch_record *records = lethe_trainer_history(run->trainer, &n);
@@ -184,7 +202,11 @@ static lethe_run_result sum_up(const running *run) {
                                .sparsity = lethe_model_sparsity(run->subject.model),
                                .seconds = lethe__clock_seconds() - run->started + run->earlier_seconds,
                                .rte_seconds =
-                                   run->job->measures_rte ? lethe_trainer_seconds(run->trainer) : NAN};
+                                   run->job->measures_rte ? lethe_trainer_seconds(run->trainer) : NAN,
+                               .original_accuracy = run->original_accuracy,
+                               .retain_accuracy = NAN,
+                               .wreck_bound = NAN};
+    count_zeros(run->subject.model, &result);
     if (n > 0) {
         result.loss = records[n - 1].loss;
         result.accuracy = records[n - 1].accuracy;
@@ -214,8 +236,25 @@ static lethe_status save_model(const running *run) {
     return status;
 }
 
+/* Compares the unlearned model with the original; nothing is done about a wrecked one but to say so. */
+static lethe_status judge(const running *run, lethe_run_result *result) {
+    if (!run->job->measures_rte)
+        return LETHE_OK;
+    double bound = run->job->wreck_bound;
+    result->wreck_bound = bound < 0 ? result->original_accuracy / 2 : bound;
+    LETHE_TRY(lethe__wreck_accuracy(&run->subject, &run->runtime, &result->retain_accuracy));
+    result->wrecked = result->retain_accuracy < result->wreck_bound;
+    if (result->wrecked)
+        lethe__log(&run->runtime, LETHE_LOG_WARNING,
+                   "the model is wrecked: its accuracy on the retain set fell from %.2f %% to %.2f %%, below "
+                   "the bound of %.2f %%; try a smaller learning rate or penalty",
+                   result->original_accuracy, result->retain_accuracy, result->wreck_bound);
+    return LETHE_OK;
+}
+
 static lethe_status finish(running *run, lethe_run_result *out) {
     lethe_run_result result = sum_up(run);
+    LETHE_TRY(judge(run, &result));
     LETHE_TRY(write_history(run));
     LETHE_TRY(save_model(run));
     LETHE_TRY(write_record(run, &result, "finished"));
@@ -246,12 +285,14 @@ static lethe_status carry_out(running *run, lethe_run_result *out) {
     LETHE_TRY(lethe__subject_open(&job->subject, &job->runtime, &run->subject));
     LETHE_TRY(lethe__run_directory_open(job->run, &run->directory));
     LETHE_TRY(begin(run));
+    if (job->measures_rte)
+        LETHE_TRY(lethe__wreck_accuracy(&run->subject, &run->runtime, &run->original_accuracy));
     lethe_status status = job->work(job, &run->subject, run->trainer);
     return status == LETHE_OK ? finish(run, out) : end_badly(run, status);
 }
 
 lethe_status lethe__job_run(const lethe__job *job, lethe_run_result *out) {
-    running run = {.job = job, .started = lethe__clock_seconds()};
+    running run = {.job = job, .started = lethe__clock_seconds(), .original_accuracy = NAN};
     lethe__clock_text(run.started_text);
     lethe_status status = carry_out(&run, out);
     lethe__events_close(&run.events);

@@ -18,6 +18,7 @@ struct lethe__job {
     lethe__option_set set;          /* over them and `runtime`: the run's configuration */
     lethe_runtime runtime;          /* the caller's */
     bool measures_rte;              /* the work is an unlearning method */
+    double wreck_bound;             /* of such a method */
     lethe_status (*work)(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer);
 };
 

@@ -117,6 +117,16 @@ static const lethe_option unlearn_method_table[] = {
      .offset = offsetof(lethe_unlearn_job, method),
      .placeholder = "NAME",
      .help = "unlearning method; 'lethe help unlearn' lists them"},
+    {.name = "wreck-bound",
+     .type = LETHE_OPTION_DOUBLE,
+     .offset = offsetof(lethe_unlearn_job, wreck_bound),
+     .value = "-1",
+     .minimum = -1,
+     .maximum = 100,
+     .placeholder = "PERCENT",
+     .help =
+         "warn that the model is wrecked if its accuracy on the retain set ends below this; -1 is half of "
+         "the original's, 0 never warns"},
     LETHE_OPTIONS_END,
 };
 

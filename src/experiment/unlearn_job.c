@@ -36,6 +36,7 @@ static lethe_status prepare(lethe_unlearn_job *options, const lethe_runtime *run
                         .subject = {&options->data, &options->split, &options->model, options->forget, true},
                         .runtime = *runtime,
                         .measures_rte = true,
+                        .wreck_bound = options->wreck_bound,
                         .work = work};
     if (options->model.model == NULL)
         LETHE_FAIL(LETHE_USAGE, "unlearning needs a trained model; give --model RUN_OR_FILE");

@@ -28,6 +28,16 @@ static lethe_status check_loss(const lethe__fit *fit, double loss) {
                lethe_fit_lr(fit->options, state->epoch));
 }
 
+static lethe__sgd sgd_of_epoch(const lethe_fit_options *options, int epoch) {
+    double lr = lethe_fit_lr(options, epoch), gamma = lethe_fit_gamma(options, epoch);
+    bool proximal = options->l1 == LETHE_L1_PROXIMAL;
+    return (lethe__sgd){.lr = (float)lr,
+                        .momentum = (float)options->momentum,
+                        .weight_decay = (float)options->weight_decay,
+                        .gamma = proximal ? 0 : (float)gamma,
+                        .threshold = proximal ? (float)(lr * gamma) : 0};
+}
+
 static lethe_status train_step(lethe__fit *fit) {
     lethe_trainer *trainer = fit->trainer;
     lethe__training_state *state = &trainer->state;
@@ -44,11 +54,9 @@ static lethe_status train_step(lethe__fit *fit) {
                          &loss, &n_correct);
     LETHE_TRY(check_loss(fit, loss));
     LETHE_TRY(lethe__executor_backward(trainer->executor, fit->diff_logits));
-    lethe__sgd sgd = {.lr = (float)lethe_fit_lr(options, state->epoch),
-                      .momentum = (float)options->momentum,
-                      .weight_decay = (float)options->weight_decay,
-                      .gamma = (float)lethe_fit_gamma(options, state->epoch)};
-    lethe__sgd_step(&sgd, model->weights.parameters, state->velocity, model->weights.gradients, model->mask,
+    lethe__sgd sgd = sgd_of_epoch(options, state->epoch);
+    const uint8_t *changing = options->trainable != NULL ? options->trainable : model->mask;
+    lethe__sgd_step(&sgd, model->weights.parameters, state->velocity, model->weights.gradients, changing,
                     model->graph->parameter_size);
     model->weights.version++;
     model->num_batches_tracked++;
@@ -178,10 +186,26 @@ static lethe_status record_epoch(lethe__fit *fit) {
     return LETHE_OK;
 }
 
+/* --- the beginning of an epoch --- */
+
+static lethe_status prepare_epoch(const lethe__fit *fit) {
+    lethe_trainer *trainer = fit->trainer;
+    lethe_model *model = trainer->model;
+    if (fit->options->before_epoch == NULL)
+        return LETHE_OK;
+    LETHE_TRY(fit->options->before_epoch(fit->options->user, model, trainer->state.epoch));
+    model->weights.version++;
+    for (size_t i = 0; model->mask != NULL && i < model->graph->parameter_size; i++)
+        trainer->state.velocity[i] *= model->mask[i];
+    return LETHE_OK;
+}
+
 lethe_status lethe__fit_epoch(lethe__fit *fit) {
     enum { PROGRESS_PER_SECOND = 5 };
     lethe_trainer *trainer = fit->trainer;
     lethe__training_state *state = &trainer->state;
+    if (state->step == 0)
+        LETHE_TRY(prepare_epoch(fit));
     while (state->step < fit->n_steps) {
         LETHE_TRY(before_step(fit));
         LETHE_TRY(train_step(fit));

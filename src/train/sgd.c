@@ -3,8 +3,10 @@
  *   g = mask (gradient + gamma sign(theta) + weight_decay theta)   sign(0) = 0, a subgradient
  *   v = momentum v + g                                             the first step's v = g follows from v = 0
  *   theta = theta - lr v
+ *   theta = sign(theta) max(0, |theta| - mask threshold)           the proximal step; 0 changes nothing
  *
- * Where the mask is 0, theta and v are zero and stay so, since g is. The rounding is that of PyTorch's SGD
+ * Where the mask is 0, v is zero and theta stays as it is (zero, if the mask is that of pruning), since g is
+ * 0. The rounding is that of PyTorch's SGD
  * (torch.optim.SGD, dampening 0, no Nesterov): the same operations in the same order in f32, none of them
  * fused. Every entry is computed by itself, so the bits do not depend on the number of threads.
  *
@@ -17,7 +19,8 @@ static inline void step_one(const lethe__sgd sgd, float *theta, float *velocity,
     float sign = copysignf(*theta != 0.0f, *theta);
     float g = mask * (gradient + sgd.gamma * sign + sgd.weight_decay * *theta);
     *velocity = sgd.momentum * *velocity + g;
-    *theta -= sgd.lr * *velocity;
+    float moved = *theta - sgd.lr * *velocity, size = fabsf(moved) - mask * sgd.threshold;
+    *theta = copysignf(size < 0 ? 0 : size, moved); /* NaN stays, so that divergence is noticed */
 }
 
 void lethe__sgd_step(const lethe__sgd *sgd, float *restrict parameters, float *restrict velocity,

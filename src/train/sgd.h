@@ -7,11 +7,12 @@
 
 typedef struct lethe__sgd {
     float lr, momentum, weight_decay;
-    float gamma; /* coefficient of the l1 penalty in this step */
+    float gamma;     /* coefficient of the l1 penalty in this step, by subgradient */
+    float threshold; /* soft threshold on the weights after the step, the proximal form of the penalty */
 } lethe__sgd;
 
 /* parameters, velocity, gradients: [n]; the first two change. velocity is zero before the first step. mask:
- * [n] 0 or 1, or NULL; parameters and velocity are zero where it is 0, and stay so. */
+ * [n] 0 or 1, or NULL; where it is 0 velocity is zero and the parameter stays as it is. */
 void lethe__sgd_step(const lethe__sgd *sgd, float *parameters, float *velocity, const float *gradients,
                      const uint8_t *mask, size_t n);
 

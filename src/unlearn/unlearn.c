@@ -33,6 +33,12 @@ lethe_status lethe__unlearn_check_fit(const void *options) {
     return lethe_fit_check(options);
 }
 
+double lethe__unlearn_gamma(lethe_unlearning *unlearning, const lethe_fit_options *given) {
+    const lethe_runtime *runtime = lethe_trainer_runtime(unlearning->trainer);
+    bool halved = runtime->compat == LETHE_COMPAT_OFFICIAL && given->gamma_schedule != LETHE_L1_CONSTANT;
+    return halved ? given->gamma / 2 : given->gamma;
+}
+
 lethe_status lethe_unlearn(const lethe_unlearn_method *method, const void *options, lethe_trainer *trainer,
                            lethe_samples retain, lethe_samples forget) {
     LETHE_TRY(lethe_options_check(method->options, options));

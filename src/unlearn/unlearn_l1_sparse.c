@@ -3,33 +3,28 @@
  * Idea: sparse models forget more easily, so let the model become sparse while it forgets.
  *   a few epochs of SGD from theta_o on the mean of CE on the retain set + gamma_t |theta|_1
  *   gamma_t at epoch t of T: constant gamma, growing 2 gamma t/T, decaying 2 gamma (1 - t/T)
- * The penalty runs over every parameter, by the subgradient sign(theta). Decaying is the best of the three:
- * the first epochs prune, the last ones repair the accuracy. No weight is set to zero at the end.
+ * The penalty runs over every parameter, by the subgradient sign(theta), or (--l1 proximal) by a soft
+ * threshold lr gamma_t after each step, which leaves exact zeros. Decaying is the best of the three: the
+ * first epochs prune, the last ones repair the accuracy. No weight is set to zero at the end.
+ *
+ * --compat official: gamma is the official code's alpha, gamma_t = alpha (1 - t/T). That code also shrinks
+ * the weights under the mask; the mask is on in every forward pass, so that changes no result and is not
+ * repeated.
  *
  * Source: Jia et al. 2023, Section 4. Cost: that of fine-tuning. */
 #include "unlearn/unlearn.h"
 
 static const lethe_option options[] = {
     LETHE_FIT_ROWS(0, "10", "0.01", "constant"),
-    {.name = "gamma",
-     .type = LETHE_OPTION_DOUBLE,
-     .offset = offsetof(lethe_fit_options, gamma),
-     .value = "5e-4",
-     .maximum = 1e38,
-     .placeholder = "G",
-     .help = "coefficient of the l1 penalty, the mean over the epochs"},
-    {.name = "schedule",
-     .type = LETHE_OPTION_CHOICE,
-     .offset = offsetof(lethe_fit_options, gamma_schedule),
-     .value = "decaying",
-     .choices = "constant|growing|decaying",
-     .help = "how the coefficient of the penalty changes from epoch to epoch"},
+    LETHE__L1_ROWS("5e-4", "decaying"),
     LETHE_OPTIONS_END,
 };
 
-static lethe_status run(lethe_unlearning *unlearning, const void *fit) {
+static lethe_status run(lethe_unlearning *unlearning, const void *given) {
+    lethe_fit_options fit = *(const lethe_fit_options *)given;
+    fit.gamma = lethe__unlearn_gamma(unlearning, &fit);
     return lethe_trainer_fit(lethe_unlearning_trainer(unlearning), "l1-sparse",
-                             lethe_unlearning_retain(unlearning), fit);
+                             lethe_unlearning_retain(unlearning), &fit);
 }
 
 const lethe_unlearn_method lethe__unlearn_l1_sparse = {

@@ -12,12 +12,30 @@ run 0 prune $small --sparsity 0.9 --rewind init --epochs 1 --out fresh $quiet
 holds fresh/run.json '"epochs": 2'
 run 0 prune --model dense --method random --sparsity 0.5 --epochs 1 --batch 16 --out random $quiet
 
-for method in retrain ft ga l1-sparse; do
+for method in retrain ft ga l1-sparse ga-l1 rl salun boundary-shrink; do
     run 0 unlearn --model sparse --forget class=3 --method $method --epochs 1 --batch 16 --out $method $quiet
     holds $method/run.json '"specification": "class=3"'
     holds $method/run.json '"rte_seconds": [0-9]'
     holds $method/run.json '"sparsity": 0.9\|"sparsity": 0.8999' # masks stay
 done
+run 0 unlearn --model dense --forget class=3 --method ft-prune --sparsity 0.8 --epochs 2 --batch 16 --out ft-prune $quiet
+holds ft-prune/run.json '"sparsity": 0.8\|"sparsity": 0.7999'
+run 0 unlearn --model dense --forget class=3 --method l1-sparse --l1 proximal --gamma 0.1 --lr 0.1 --epochs 2 --batch 16 \
+    --out proximal $quiet
+holds proximal/run.json '"sparsity": 0.0\|"sparsity": 0,'
+holds proximal/run.json '"zeros": 0.[0-9]*[1-9]' # the penalty alone
+
+# A model that a method has destroyed is reported and written; the original stays.
+cp dense/model.safetensors before
+run 0 unlearn --model dense --forget class=3 --method ga --lr 0.5 --epochs 3 --batch 8 --wreck-bound 99.9 --out wrecked $quiet
+says 'the model is wrecked'
+holds wrecked/run.json '"wrecked": true'
+holds wrecked/run.json '"bound": 99.9'
+is_there wrecked/model.safetensors
+same dense/model.safetensors before
+run 0 unlearn --model dense --forget class=3 --method ft --lr 0 --epochs 1 --batch 16 --wreck-bound 0 --out kept $quiet
+holds kept/run.json '"wrecked": false'
+
 printf 'method: l1-sparse\ngamma: 0.001\nschedule: growing\nmodel: sparse\nforget: random=0.2\nepochs: 1\n' >l1.yaml
 run 0 unlearn --config l1.yaml --out l1 $quiet
 holds l1/config.yaml 'schedule: growing'

@@ -20,6 +20,11 @@ prints '^.TH LETHE 1'
 run 0 help unlearn ga
 prints '^ga: '
 prints '--epochs N'
+for option in saliency sparsity l1 gamma epochs; do # the man page holds the options of each method
+    run 0 help --man unlearn
+    prints "^.\\?.fB.*$option"
+done
+[ "$(grep -c '^.SH METHOD' out)" -ge 9 ] || fail "a method without its section"
 run 0 help prune omp
 prints '^omp: '
 run 0 --version
