@@ -320,10 +320,10 @@ static void failures_say_what_is_wrong(void **state) {
 
     lethe_dataset *own = scene.dataset;
     scene.dataset = open_dataset(CLASSES, 32, TRAIN, TEST_SET);
-    expect_failure(&scene, LETHE_USAGE, "28x28x1");
+    expect_failure(&scene, LETHE_INPUT, "28x28x1");
     lethe_dataset_destroy(&scene.dataset);
     scene.dataset = open_dataset(CLASSES + 1, 28, TRAIN, TEST_SET);
-    expect_failure(&scene, LETHE_USAGE, "4 classes");
+    expect_failure(&scene, LETHE_INPUT, "4 classes");
     lethe_dataset_destroy(&scene.dataset);
     scene.dataset = own;
     evaluate(&scene);

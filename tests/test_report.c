@@ -100,13 +100,15 @@ static char *written(lethe_status (*write)(const lethe_report *, FILE *)) {
 static void tables_hold_the_numbers(void **state) {
     (void)state;
     char *text = written(lethe_report_write_text);
-    assert_non_null(strstr(text, "Forget class=3 (2 trials"));
+    assert_non_null(strstr(text, "Forget class=3 (mean"));
+    assert_non_null(strstr(text, "GA         dense              2  "));
+    assert_non_null(strstr(text, "GA         90 % sparse        1  ")); /* each row has its own number */
     assert_non_null(strstr(text, "85.00 ±7.07 (15.00)"));
     assert_non_null(strstr(text, "90 % sparse"));
     assert_non_null(strstr(text, "20.0x"));
     free(text);
     text = written(lethe_report_write_markdown);
-    assert_non_null(strstr(text, "| GA | dense | 85.00 ±7.07 (15.00) |"));
+    assert_non_null(strstr(text, "| GA | dense | 2 | 85.00 ±7.07 (15.00) |"));
     free(text);
     text = written(lethe_report_write_json);
     json_t *root = NULL;
@@ -128,7 +130,7 @@ static void page_is_written_whole(void **state) {
     assert_int_equal(lethe_report_write_html(report, path), LETHE_OK);
     lethe_report_destroy(&report);
     assert_int_equal(lethe__file_read(path, 1 << 20, &text, &n), LETHE_OK);
-    assert_non_null(strstr((char *)text, "<td>85.00 ±7.07 (15.00)</td>"));
+    assert_non_null(strstr((char *)text, "<td>2</td><td>85.00 ±7.07 (15.00)</td>"));
     assert_non_null(strstr((char *)text, "</html>"));
     assert_null(strstr((char *)text, "http")); /* no outside resource */
     lethe__free(text);

@@ -75,6 +75,10 @@ typedef struct lethe_samples {
  * none. */
 LETHE_API lethe_status lethe_split_create(const lethe_dataset *dataset, double val_fraction, uint64_t seed,
                                           lethe_split **out);
+/* The division that the paper's code makes (--compat official): floor(val_fraction * class size) images of
+ * each class, drawn by numpy.random.RandomState(seed). LETHE_USAGE: the seed is 2^32 or more. */
+LETHE_API lethe_status lethe_split_create_official(const lethe_dataset *dataset, double val_fraction,
+                                                   uint64_t seed, lethe_split **out);
 LETHE_API void lethe_split_destroy(lethe_split **split);
 
 /* Chooses the forget set within train by a specification: "class=3", "random=0.1", "class=3,random=0.5",
@@ -84,12 +88,23 @@ LETHE_API void lethe_split_destroy(lethe_split **split);
 LETHE_API lethe_status lethe_split_forget(lethe_split *split, const lethe_dataset *dataset,
                                           const char *specification, uint64_t seed);
 
+/* The same, drawn as the paper's code does: by numpy.random.RandomState(seed - 1). LETHE_USAGE also: the seed
+ * is 0, or 2^32 or more. */
+LETHE_API lethe_status lethe_split_forget_official(lethe_split *split, const lethe_dataset *dataset,
+                                                   const char *specification, uint64_t seed);
+
+/* The seed that the division was drawn with. */
+LETHE_API uint64_t lethe_split_get_seed(const lethe_split *split);
+
 /* "" when nothing is forgotten yet. Lent. */
 LETHE_API const char *lethe_split_get_forget(const lethe_split *split);
 
 /* The class when the whole of one class is forgotten ("class=K"), else -1. Test accuracy then leaves it out.
  */
 LETHE_API int lethe_split_get_forget_class(const lethe_split *split);
+
+/* Is the forget set drawn from the images of all classes alike ("random=F")? */
+LETHE_API bool lethe_split_get_forget_random(const lethe_split *split);
 
 LETHE_API lethe_samples lethe_split_samples(const lethe_split *split, const lethe_dataset *dataset,
                                             lethe_part part);

@@ -15,7 +15,8 @@ struct lethe_split {
     uint64_t seed;
     char *specification; /* of the forget set; NULL: nothing is forgotten */
     uint64_t forget_seed;
-    int forget_class; /* -1: not the whole of one class */
+    int forget_class;   /* -1: not the whole of one class */
+    bool forget_random; /* drawn from all classes alike */
     size_t n_images;
     uint8_t *roles;                /* [n_images] LETHE_PART_RETAIN, _FORGET or _VAL */
     uint32_t *ids[LETHE__N_PARTS]; /* of each part, ascending */
@@ -33,11 +34,14 @@ typedef struct lethe__forget {
 lethe_status lethe__forget_parse(const char *specification, const lethe_dataset_info *data,
                                  lethe__forget *out);
 
-/* The class that is forgotten whole, or -1. */
-int lethe__forget_class(const lethe__forget *forget);
+/* Notes in the split what the specification says of the set as a whole. */
+void lethe__forget_note(const lethe__forget *forget, lethe_split *split);
 
 /* A split without validation and forget images. */
 lethe_status lethe__split_allocate(const lethe_dataset *dataset, lethe_split **out);
+
+/* LETHE_USAGE: numpy's generator has no such seed; it takes those below 2^32. */
+lethe_status lethe__split_check_official(uint64_t seed);
 
 /* Makes the id lists anew after `roles` changed. */
 void lethe__split_fill(lethe_split *split);

@@ -163,7 +163,7 @@ static lethe_status read_forget(const json_t *root, const lethe_dataset *dataset
         return LETHE_OK;
     if (lethe__forget_parse(specification, &dataset->info, &forget) != LETHE_OK)
         return lethe__fail_in(LETHE_INPUT, path);
-    split->forget_class = lethe__forget_class(&forget);
+    lethe__forget_note(&forget, split);
     LETHE_TRY(lethe__copy_text(specification, &split->specification));
     return check_class(split, dataset, path);
 }

@@ -5,6 +5,9 @@
  *     class=K,random=F   round(F n_K) of those of class K
  *     ids=FILE           the ids in a file, one a line; # starts a comment
  *
+ * The official code draws by numpy's legacy generator with the seed less one; lethe_split_forget_official
+ * does the same.
+ *
  * Images held out for validation are never forgotten: the model has not seen them. The choice is made on a
  * copy of the roles, so a split that refuses a specification still has its earlier forget set. */
 #include "base/fail.h"
@@ -13,6 +16,7 @@
 #include "base/number.h"
 #include "base/random.h"
 #include "data/dataset.h"
+#include "data/numpy_random.h"
 #include "data/split.h"
 #include <math.h>
 #include <stdlib.h>
@@ -73,21 +77,34 @@ lethe_status lethe__forget_parse(const char *specification, const lethe_dataset_
     return LETHE_OK;
 }
 
-int lethe__forget_class(const lethe__forget *forget) {
-    return forget->fraction == 1 ? forget->label : -1;
+void lethe__forget_note(const lethe__forget *forget, lethe_split *split) {
+    split->forget_class = forget->fraction == 1 ? forget->label : -1;
+    split->forget_random = forget->label < 0 && forget->ids == NULL;
+}
+
+typedef void permuter(uint64_t seed, uint32_t *values, size_t n);
+
+static void permute(uint64_t seed, uint32_t *values, size_t n) {
+    lethe__random random = lethe__random_open(seed, LETHE__RANDOM_FORGET, 0, 0);
+    lethe__random_permute(&random, values, n);
+}
+
+static void permute_official(uint64_t seed, uint32_t *values, size_t n) {
+    lethe__numpy_random random;
+    lethe__numpy_random_seed(&random, (uint32_t)(seed - 1));
+    lethe__numpy_random_permute(&random, values, n);
 }
 
 /* Draws the forget set from the retained images, or from those of one class. */
-static lethe_status draw(const lethe__forget *forget, const int32_t *labels, uint64_t seed, size_t n_images,
-                         uint8_t *roles) {
+static lethe_status draw(const lethe__forget *forget, const int32_t *labels, permuter *permutes,
+                         uint64_t seed, size_t n_images, uint8_t *roles) {
     uint32_t *candidates;
     size_t n = 0;
     LETHE_TRY(lethe__allocate(n_images, sizeof *candidates, &candidates));
     for (size_t id = 0; id < n_images; id++)
         if (roles[id] == LETHE_PART_RETAIN && (forget->label < 0 || labels[id] == forget->label))
             candidates[n++] = (uint32_t)id;
-    lethe__random random = lethe__random_open(seed, LETHE__RANDOM_FORGET, 0, 0);
-    lethe__random_permute(&random, candidates, n);
+    permutes(seed, candidates, n);
     size_t drawn = (size_t)round(forget->fraction * (double)n);
     for (size_t i = 0; i < drawn; i++)
         roles[candidates[i]] = LETHE_PART_FORGET;
@@ -184,10 +201,10 @@ static size_t count(const uint8_t *roles, size_t n, lethe_part part) {
 
 /* Chooses the forget set among `roles`, in which nothing is forgotten. */
 static lethe_status choose(const lethe__forget *forget, const char *specification,
-                           const lethe_dataset *dataset, uint64_t seed, uint8_t *roles) {
+                           const lethe_dataset *dataset, permuter *permutes, uint64_t seed, uint8_t *roles) {
     size_t n = dataset->info.n_train;
     LETHE_TRY(forget->ids != NULL ? mark_file(forget->ids, n, roles)
-                                  : draw(forget, dataset->train_labels, seed, n, roles));
+                                  : draw(forget, dataset->train_labels, permutes, seed, n, roles));
     if (count(roles, n, LETHE_PART_FORGET) == 0)
         LETHE_FAIL(LETHE_INPUT, "the forget set '%.128s' holds none of the %zu training images; choose more",
                    specification, count(roles, n, LETHE_PART_RETAIN));
@@ -197,8 +214,8 @@ static lethe_status choose(const lethe__forget *forget, const char *specificatio
     return LETHE_OK;
 }
 
-lethe_status lethe_split_forget(lethe_split *split, const lethe_dataset *dataset, const char *specification,
-                                uint64_t seed) {
+static lethe_status forget_by(lethe_split *split, const lethe_dataset *dataset, const char *specification,
+                              permuter *permutes, uint64_t seed) {
     lethe__forget forget;
     LETHE_TRY(lethe__forget_parse(specification, &dataset->info, &forget));
     char *copy = NULL;
@@ -209,7 +226,7 @@ lethe_status lethe_split_forget(lethe_split *split, const lethe_dataset *dataset
     if (status == LETHE_OK) {
         for (size_t id = 0; id < split->n_images; id++)
             roles[id] = split->roles[id] == LETHE_PART_VAL ? LETHE_PART_VAL : LETHE_PART_RETAIN;
-        status = choose(&forget, specification, dataset, seed, roles);
+        status = choose(&forget, specification, dataset, permutes, seed, roles);
     }
     if (status == LETHE_OK) {
         memcpy(split->roles, roles, split->n_images);
@@ -218,9 +235,23 @@ lethe_status lethe_split_forget(lethe_split *split, const lethe_dataset *dataset
         split->specification = copy;
         copy = NULL;
         split->forget_seed = seed;
-        split->forget_class = lethe__forget_class(&forget);
+        lethe__forget_note(&forget, split);
     }
     lethe__free(roles);
     lethe__free(copy);
     return status;
+}
+
+lethe_status lethe_split_forget(lethe_split *split, const lethe_dataset *dataset, const char *specification,
+                                uint64_t seed) {
+    return forget_by(split, dataset, specification, permute, seed);
+}
+
+lethe_status lethe_split_forget_official(lethe_split *split, const lethe_dataset *dataset,
+                                         const char *specification, uint64_t seed) {
+    LETHE_TRY(lethe__split_check_official(seed));
+    if (seed == 0)
+        LETHE_FAIL(LETHE_USAGE, "the official forget set is drawn with the split seed less one, which 0 does "
+                                "not have; take a split seed of 1 or more");
+    return forget_by(split, dataset, specification, permute_official, seed);
 }

@@ -176,7 +176,7 @@ lethe_status lethe_evaluate(lethe_model *model, const lethe_dataset *dataset, co
     const lethe_dataset_info *data = lethe_dataset_get_info(dataset);
     LETHE_TRY(lethe_options_check(lethe_evaluate_option_table, options));
     if (model->info.classes != data->classes)
-        LETHE_FAIL(LETHE_USAGE,
+        LETHE_FAIL(LETHE_INPUT,
                    "the model tells %d classes apart, data set '%s' has %d; evaluate it on the data set that "
                    "it was made for",
                    model->info.classes, data->name, data->classes);

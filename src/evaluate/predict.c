@@ -25,7 +25,7 @@ typedef struct prediction_run {
 
 static lethe_status check_shape(const lethe_model_info *model, const lethe_dataset_info *data) {
     if (model->height != data->height || model->width != data->width || model->channels != data->channels)
-        LETHE_FAIL(LETHE_USAGE,
+        LETHE_FAIL(LETHE_INPUT,
                    "the model takes images of %dx%dx%d, but those of data set '%s' are %dx%dx%d; choose the "
                    "data set that the model was made for",
                    model->height, model->width, model->channels, data->name, data->height, data->width,

@@ -5,7 +5,7 @@
 #include <lethe/model.h>
 
 /* Logits in evaluation mode of the samples of `parts`, one part after the other: f32 [sum of n, classes],
- * memory of the caller. LETHE_USAGE: images of another shape than the model's; LETHE_STOPPED: the runtime's
+ * memory of the caller. LETHE_INPUT: images of another shape than the model's; LETHE_STOPPED: the runtime's
  * stop flag was raised. */
 lethe_status lethe__predict(lethe_model *model, const lethe_samples *parts, size_t n_parts, size_t batch,
                             const lethe_runtime *runtime, float *logits);

@@ -2,7 +2,10 @@
  *
  * The division of the data comes from the given run whenever there is one, so that no step of a chain sees
  * another one; only a model without a run (a new one, or a plain file) gets a division of its own, which the
- * split seed repeats. A forget set named by the user replaces the one stored in the run. */
+ * split seed repeats. A forget set named by the user replaces the one stored in the run.
+ *
+ * --compat official draws both as the paper's code does, which trains and unlearns on different divisions:
+ * there another split seed than the run's divides the data anew. */
 #include "experiment/subject.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -97,15 +100,37 @@ static void warn_about_data(const lethe__subject *subject, const lethe_runtime *
                    subject->origin.path, data->name, trained_on, data->digest);
 }
 
-static lethe_status open_split(const lethe__subject_options *options, lethe__subject *subject) {
-    const lethe_split_options *split = options->split;
+static lethe_status create_split(const lethe_split_options *split, const lethe_runtime *runtime,
+                                 lethe__subject *subject) {
+    return runtime->compat == LETHE_COMPAT_OFFICIAL
+               ? lethe_split_create_official(subject->dataset, split->val_fraction, split->split_seed,
+                                             &subject->split)
+               : lethe_split_create(subject->dataset, split->val_fraction, split->split_seed,
+                                    &subject->split);
+}
+
+static lethe_status open_split(const lethe__subject_options *options, const lethe_runtime *runtime,
+                               lethe__subject *subject) {
     if (subject->origin.record == NULL)
-        return lethe_split_create(subject->dataset, split->val_fraction, split->split_seed, &subject->split);
+        return create_split(options->split, runtime, subject);
     char *path;
     LETHE_TRY(lethe__path_join(subject->origin.path, "split.json", &path));
     lethe_status status = lethe_split_load(path, subject->dataset, &subject->split);
     lethe__free(path);
-    return status;
+    LETHE_TRY(status);
+    if (runtime->compat != LETHE_COMPAT_OFFICIAL ||
+        options->split->split_seed == lethe_split_get_seed(subject->split))
+        return LETHE_OK;
+    lethe_split_destroy(&subject->split);
+    return create_split(options->split, runtime, subject);
+}
+
+static lethe_status choose_forget(const lethe__subject_options *options, const lethe_runtime *runtime,
+                                  lethe__subject *subject) {
+    uint64_t seed = options->split->split_seed;
+    return runtime->compat == LETHE_COMPAT_OFFICIAL
+               ? lethe_split_forget_official(subject->split, subject->dataset, options->forget, seed)
+               : lethe_split_forget(subject->split, subject->dataset, options->forget, seed);
 }
 
 /* The hold-out of a run is fixed; asking for another one would go unheard. */
@@ -128,10 +153,9 @@ static lethe_status fill_subject(const lethe__subject_options *options, const le
         LETHE_TRY(check_split_options(options, &subject->origin));
     }
     LETHE_TRY(lethe_dataset_open(options->data, &subject->dataset));
-    LETHE_TRY(open_split(options, subject));
+    LETHE_TRY(open_split(options, runtime, subject));
     if (options->forget != NULL)
-        LETHE_TRY(lethe_split_forget(subject->split, subject->dataset, options->forget,
-                                     options->split->split_seed));
+        LETHE_TRY(choose_forget(options, runtime, subject));
     if (options->needs_forget && lethe_split_get_forget(subject->split)[0] == 0)
         LETHE_FAIL(LETHE_USAGE, "nothing is to be forgotten: %s has no forget set; give --forget SET",
                    subject->origin.path);

@@ -37,9 +37,9 @@ void lethe__row_model(const lethe__row *row, char *text, size_t size);
 /* The method as people write it: "l1-sparse", "FT", "Retrain". */
 const char *lethe__row_title(const lethe__row *row);
 
-/* The cells of a row behind method and model, the same in every format: "12.34 ±0.56 (1.23)"; "" where there
- * is nothing to say. */
-enum { LETHE__CELLS = LETHE__METRICS + 3, LETHE__CELL_BYTES = 48 };
+/* The cells of a row behind method and model, the same in every format: the number of trials, then
+ * "12.34 ±0.56 (1.23)"; "" where there is nothing to say. */
+enum { LETHE__CELLS = LETHE__METRICS + 4, LETHE__CELL_BYTES = 48 };
 extern const char *const lethe__cell_headings[LETHE__CELLS];
 void lethe__row_cells(const lethe__row *row, char cells[LETHE__CELLS][LETHE__CELL_BYTES]);
 

@@ -46,8 +46,7 @@ static void write_escaped(FILE *stream, const char *text) {
 static void write_heading(FILE *stream, const lethe__row *row) {
     fputs("<h2>Forget ", stream);
     write_escaped(stream, row->forget);
-    fprintf(stream, "</h2>\n<p>%zu trial%s</p>\n<table>\n<tr><th>method</th><th>model</th>", row->n_trials,
-            row->n_trials == 1 ? "" : "s");
+    fputs("</h2>\n<table>\n<tr><th>method</th><th>model</th>", stream);
     for (int k = 0; k < LETHE__CELLS; k++)
         fprintf(stream, "<th>%s</th>", lethe__cell_headings[k]);
     fputs("<th></th></tr>\n", stream);

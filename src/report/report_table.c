@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-const char *const lethe__cell_headings[LETHE__CELLS] = {"UA",        "MIA-Efficacy", "RA",      "TA",
-                                                        "Disparity", "RTE (s)",      "speed-up"};
+const char *const lethe__cell_headings[LETHE__CELLS] = {"trials", "UA",        "MIA-Efficacy", "RA",
+                                                        "TA",     "Disparity", "RTE (s)",      "speed-up"};
 
 void lethe__row_model(const lethe__row *row, char *text, size_t size) {
     if (row->sparsity == 0)
@@ -31,15 +31,17 @@ static void write_metric(lethe__mean mean, double gap, char *cell) {
 }
 
 void lethe__row_cells(const lethe__row *row, char cells[LETHE__CELLS][LETHE__CELL_BYTES]) {
+    enum { TRIALS, FIRST_METRIC, DISPARITY = FIRST_METRIC + LETHE__METRICS, RTE, SPEED_UP };
     memset(cells, 0, LETHE__CELLS * LETHE__CELL_BYTES);
+    snprintf(cells[TRIALS], LETHE__CELL_BYTES, "%zu", row->n_trials);
     for (int i = 0; i < LETHE__METRICS; i++)
-        write_metric(row->metrics[i], row->is_retrain ? NAN : row->gaps[i], cells[i]);
+        write_metric(row->metrics[i], row->is_retrain ? NAN : row->gaps[i], cells[FIRST_METRIC + i]);
     if (!row->is_retrain && !isnan(row->disparity_average))
-        snprintf(cells[LETHE__METRICS], LETHE__CELL_BYTES, "%.2f", row->disparity_average);
+        snprintf(cells[DISPARITY], LETHE__CELL_BYTES, "%.2f", row->disparity_average);
     if (!isnan(row->rte_seconds.value))
-        snprintf(cells[LETHE__METRICS + 1], LETHE__CELL_BYTES, "%.1f", row->rte_seconds.value);
+        snprintf(cells[RTE], LETHE__CELL_BYTES, "%.1f", row->rte_seconds.value);
     if (!row->is_retrain && isfinite(row->speed_up))
-        snprintf(cells[LETHE__METRICS + 2], LETHE__CELL_BYTES, "%.1fx", row->speed_up);
+        snprintf(cells[SPEED_UP], LETHE__CELL_BYTES, "%.1fx", row->speed_up);
 }
 
 /* --- text --- */
@@ -76,8 +78,8 @@ lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
     for (size_t i = 0; i < report->n_rows; i++) {
         const lethe__row *row = &report->rows[i];
         if (lethe__row_starts_table(report, i)) {
-            fprintf(stream, "%sForget %s (%zu trial%s; gap to Retrain in brackets)\n", i > 0 ? "\n" : "",
-                    row->forget, row->n_trials, row->n_trials == 1 ? "" : "s");
+            fprintf(stream, "%sForget %s (mean ±deviation over trials; gap to Retrain in brackets)\n",
+                    i > 0 ? "\n" : "", row->forget);
             fprintf(stream, "%-10s %-12s", "method", "model");
             for (int k = 0; k < LETHE__CELLS; k++)
                 write_cell(stream, lethe__cell_headings[k], widths[k]);

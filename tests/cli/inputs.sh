@@ -22,7 +22,7 @@ run 3 inspect huge.safetensors
 says 'huge.safetensors'
 run 3 inspect empty
 run 3 inspect nowhere
-run 2 evaluate --model $model --dataset synthetic --synthetic-size 32 # another shape of images
+run 3 evaluate --model $model --dataset synthetic --synthetic-size 32 # another shape of images
 says '28x28'
 run 3 evaluate --model $model --arch resnet56s $data
 run 2 evaluate --model $model --classes 10 $data
