@@ -41,10 +41,10 @@ static lethe_status prune(void *user, lethe_model *model, int epoch) {
     int n_prunings = (given->fit.epochs + PRUNING_INTERVAL - 1) / PRUNING_INTERVAL;
     double done = (double)(epoch / PRUNING_INTERVAL + 1) / n_prunings;
     size_t n = model->graph->parameter_size;
-    float *scores;
+    double *scores;
     LETHE_TRY(lethe__allocate(n, sizeof *scores, &scores));
     for (size_t i = 0; i < n; i++)
-        scores[i] = fabsf(model->weights.parameters[i]);
+        scores[i] = fabs((double)model->weights.parameters[i]);
     lethe_status status = lethe_mask_lowest(model, scores, 1 - pow(1 - given->sparsity, done));
     lethe__free(scores);
     return status;

@@ -4,8 +4,8 @@
  *   m = [ |grad L_f(theta_o)| >= its s-quantile from above ], L_f the mean of CE on the forget set
  *   theta_u = m * (random labels from theta_o) + (1 - m) * theta_o
  * The gradient is taken with BatchNorm's running statistics and without augmentation. All parameters are
- * ranked together; weights outside m stay exactly as they are, weight decay included, as the formula has it
- * (the official code masks the gradient alone, so that decay goes on). Running statistics adapt.
+ * ranked together; weights outside m stay exactly as they are, weight decay included, as the formula has it.
+ * Running statistics adapt.
  *
  * Source: Fan et al. 2024. Cost: that of random labels, and one pass over the forget set. */
 #include "base/fail.h"
