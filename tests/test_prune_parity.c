@@ -302,7 +302,8 @@ int main(void) {
         cmocka_unit_test(test_synflow_of_resnet20s),      cmocka_unit_test(test_synflow_of_resnet18),
         cmocka_unit_test(test_synflow_of_resnet56s),      cmocka_unit_test(test_snip_of_resnet20s),
         cmocka_unit_test(test_grasp_of_resnet20s),        cmocka_unit_test(test_steps_with_reference_kernels),
-        cmocka_unit_test(test_steps_with_chosen_kernels),
+        cmocka_unit_test(test_steps_with_chosen_kernels), cmocka_unit_test(test_synflow_of_resnet56s),
+        cmocka_unit_test(test_synflow_of_resnet18),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
