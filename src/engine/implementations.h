@@ -8,7 +8,7 @@ extern const lethe__implementation lethe__amx_convolution;
 
 extern const lethe__implementation lethe__onednn_convolution, lethe__onednn_linear;
 
-extern const lethe__implementation lethe__native_normalise, lethe__native_convolution,
+extern const lethe__implementation lethe__native_normalise, lethe__native_winograd, lethe__native_convolution,
     lethe__native_batchnorm, lethe__native_max_pool, lethe__native_global_pool, lethe__native_pad_shortcut;
 
 extern const lethe__implementation lethe__ref_normalise, lethe__ref_convolution, lethe__ref_batchnorm,
