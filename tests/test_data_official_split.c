@@ -1,4 +1,5 @@
-/* test_data_official_split.c - the division and the forget set of the paper's code, against numpy's numbers. */
+/* test_data_official_split.c - the division and the forget set of the paper's code, against numpy's numbers.
+ */
 #include "data/numpy_random.h"
 #include "data/split.h"
 #include "fixture.h"
@@ -87,8 +88,7 @@ static void test_numpy_draws_the_same(void **state) {
     size_t index;
     json_t *one;
     assert_true(json_array_size(json_object_get(fixture, "cases")) > 0);
-    json_array_foreach(json_object_get(fixture, "cases"), index, one)
-        check_case(one);
+    json_array_foreach(json_object_get(fixture, "cases"), index, one) check_case(one);
 }
 
 /* Matsumoto and Nishimura: the 10,000th number after the seed 5489 is 4123659995. A permutation of two draws
@@ -130,7 +130,8 @@ static void test_seeds_that_numpy_lacks(void **state) {
     assert_null(split);
     assert_done(lethe_split_create_official(dataset, 0.1, 0, &split));
     assert_fails(lethe_split_forget_official(split, dataset, "random=0.1", 0), LETHE_USAGE, "1 or more");
-    assert_fails(lethe_split_forget_official(split, dataset, "random=0.1", 1ull << 32), LETHE_USAGE, "no seed");
+    assert_fails(lethe_split_forget_official(split, dataset, "random=0.1", 1ull << 32), LETHE_USAGE,
+                 "no seed");
     assert_int_equal(lethe_split_samples(split, dataset, LETHE_PART_FORGET).n, 0);
     lethe_split_destroy(&split);
 }

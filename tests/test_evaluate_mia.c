@@ -83,8 +83,8 @@ static lethe_evaluation measure(const prediction_table *retain, const prediction
                                 int threads) {
     lethe_evaluation result;
     lethe_runtime runtime = {.threads = threads};
-    if (lethe__mia_measure(&retain->predictions, &test->predictions, &forget->predictions, options, &runtime,
-                           &result) != LETHE_OK)
+    lethe__mia_sets sets = {retain->predictions, test->predictions, forget->predictions, {0}};
+    if (lethe__mia_measure(&sets, options, &runtime, &result) != LETHE_OK)
         fail_msg("%s", lethe_last_message());
     return result;
 }
@@ -94,7 +94,7 @@ static void check_feature_sums(const json_t *sums, const prediction_table *table
         size_t n = table->predictions.n * lethe__mia_width(f, table->predictions.classes);
         double *values, sum = 0, expected = fixture_number(sums, feature_keys[f]);
         assert_int_equal(lethe__allocate(n, sizeof *values, &values), LETHE_OK);
-        lethe__mia_features(f, &table->predictions, values);
+        lethe__mia_features(f, LETHE_COMPAT_NONE, &table->predictions, values);
         for (size_t i = 0; i < n; i++)
             sum += values[i];
         lethe__free(values);
@@ -156,8 +156,8 @@ static void support_vectors_equal_the_reference(void **state) {
         assert_true(n <= parity.retain.predictions.n);
         assert_int_equal(lethe__allocate(n + parity.retain.predictions.n, width * sizeof *values, &values),
                          LETHE_OK);
-        lethe__mia_features(f, &parity.test.predictions, values);
-        lethe__mia_features(f, &parity.retain.predictions, values + n * width);
+        lethe__mia_features(f, LETHE_COMPAT_NONE, &parity.test.predictions, values);
+        lethe__mia_features(f, LETHE_COMPAT_NONE, &parity.retain.predictions, values + n * width);
         lethe__mia_task task = {.width = width,
                                 .members = {.values = values + n * width, .n = n},
                                 .non_members = {.values = values, .n = n}};
@@ -207,17 +207,17 @@ static void features_of_known_probabilities(void **state) {
     int32_t labels[] = {1, 1, 2};
     lethe__predictions predictions = {probabilities, labels, 3, 3};
     double values[9];
-    lethe__mia_features(LETHE_MIA_CONFIDENCE, &predictions, values);
+    lethe__mia_features(LETHE_MIA_CONFIDENCE, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(values[0] == 0.25 && values[1] == 1 && values[2] == 0);
-    lethe__mia_features(LETHE_MIA_CORRECTNESS, &predictions, values);
+    lethe__mia_features(LETHE_MIA_CORRECTNESS, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(values[0] == 0 && values[1] == 1 && values[2] == 0);
-    lethe__mia_features(LETHE_MIA_ENTROPY, &predictions, values);
+    lethe__mia_features(LETHE_MIA_ENTROPY, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(fabs(values[0] - 1.5 * log(2)) < 1e-15 && values[1] == 0 && values[2] == 0);
-    lethe__mia_features(LETHE_MIA_MODIFIED_ENTROPY, &predictions, values);
+    lethe__mia_features(LETHE_MIA_MODIFIED_ENTROPY, LETHE_COMPAT_NONE, &predictions, values);
     double expected = -0.75 * log(0.25) - 0.5 * log(0.5) - 0.25 * log(0.75);
     assert_true(fabs(values[0] - expected) < 1e-15 && values[1] == 0);
     assert_true(fabs(values[2] + 2 * log(1e-30)) < 1e-12); /* sure and wrong: finite */
-    lethe__mia_features(LETHE_MIA_PROBABILITY, &predictions, values);
+    lethe__mia_features(LETHE_MIA_PROBABILITY, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(values[0] == 0.5 && values[4] == 1 && values[8] == 0);
 }
 
@@ -332,14 +332,14 @@ static void failing_allocations_are_reported(void **state) {
     fill_constant(&forget, 4, 0, 0.75f);
     lethe_evaluate_options options = {.mia = LETHE_MIA_BOTH, .all_features = 1};
     lethe_runtime runtime = {.threads = 1};
+    lethe__mia_sets sets = {retain.predictions, test.predictions, forget.predictions, test.predictions};
     lethe_evaluation result;
     int64_t live = lethe__memory_live_blocks();
     lethe_status status = LETHE_MEMORY;
     uint64_t nth = 0;
     while (status != LETHE_OK) {
         lethe__memory_fail_nth(++nth);
-        status = lethe__mia_measure(&retain.predictions, &test.predictions, &forget.predictions, &options,
-                                    &runtime, &result);
+        status = lethe__mia_measure(&sets, &options, &runtime, &result);
         assert_true(status == LETHE_OK || status == LETHE_MEMORY);
         assert_int_equal(lethe__memory_live_blocks(), live);
     }
@@ -358,9 +358,8 @@ static void stopping_is_reported(void **state) {
     lethe_evaluate_options options = {.mia = LETHE_MIA_SVC};
     lethe_runtime runtime = {.threads = 2, .stop = &stop};
     lethe_evaluation result;
-    assert_int_equal(
-        lethe__mia_measure(&all.predictions, &all.predictions, &all.predictions, &options, &runtime, &result),
-        LETHE_STOPPED);
+    lethe__mia_sets sets = {all.predictions, all.predictions, all.predictions, {0}};
+    assert_int_equal(lethe__mia_measure(&sets, &options, &runtime, &result), LETHE_STOPPED);
     destroy_table(&all);
 }
 
