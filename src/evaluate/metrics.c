@@ -1,13 +1,12 @@
 /* metrics.c - the list of metrics, and how sure each is.
  *
- * A rate p counted over n samples is a draw from the binomial distribution; Wilson's interval holds every true
- * rate that would not be rejected at the 5 % level given the one seen:
- *     (p + z^2/2n +- z sqrt(p (1 - p) / n + z^2/4n^2)) / (1 + z^2/n),  z = 1.96
- * For the mean of two rates, Newcombe's square-and-add: the distances from each rate to the ends of its own
- * interval, squared, added, rooted, halved. Both take the model, and a membership predictor, as given: they say
- * what other images could have changed, not what another seed of training would; trials and a second reference
- * show that.
- * Source: Wilson 1927; Newcombe, "Interval estimation for the difference between independent proportions", 1998.
+ * A rate p counted over n samples is a draw from the binomial distribution; Wilson's interval holds every
+ * true rate that would not be rejected at the 5 % level given the one seen: (p + z^2/2n +- z sqrt(p (1 - p) /
+ * n + z^2/4n^2)) / (1 + z^2/n),  z = 1.96 For the mean of two rates, Newcombe's square-and-add: the distances
+ * from each rate to the ends of its own interval, squared, added, rooted, halved. Both take the model, and a
+ * membership predictor, as given: they say what other images could have changed, not what another seed of
+ * training would; trials and a second reference show that. Source: Wilson 1927; Newcombe, "Interval
+ * estimation for the difference between independent proportions", 1998.
  */
 #include "evaluate/metrics.h"
 #include <math.h>
@@ -59,8 +58,9 @@ lethe_interval lethe_rate_interval(double percent, size_t n) {
         return (lethe_interval){NAN, NAN};
     double p = percent / 100, share = z * z / (double)n;
     double centre = p + share / 2, reach = z * sqrt(p * (1 - p) / (double)n + share / (4 * (double)n));
-    return (lethe_interval){.low = 100 * fmax(0, (centre - reach) / (1 + share)),
-                            .high = 100 * fmin(1, (centre + reach) / (1 + share))};
+    /* at the ends the two terms are equal, up to rounding */
+    return (lethe_interval){.low = p > 0 ? 100 * (centre - reach) / (1 + share) : 0,
+                            .high = p < 1 ? 100 * (centre + reach) / (1 + share) : 100};
 }
 
 lethe_interval lethe_mean_rate_interval(double percent_1, size_t n_1, double percent_2, size_t n_2) {
