@@ -27,7 +27,8 @@ static void test_wilson_at_the_ends(void **state) {
     }
 }
 
-/* The ends are the rates q that the rate seen is z standard deviations away from: (p - q)^2 = z^2 q (1 - q) / n. */
+/* The ends are the rates q that the rate seen is z standard deviations away from: (p - q)^2 = z^2 q (1 - q) /
+ * n. */
 static void test_wilson_solves_its_equation(void **state) {
     (void)state;
     for (size_t n = 1; n <= 4096; n *= 4)
@@ -105,9 +106,12 @@ static void test_list_of_metrics(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wilson_at_the_ends),      cmocka_unit_test(test_wilson_solves_its_equation),
-        cmocka_unit_test(test_no_rate_has_no_interval), cmocka_unit_test(test_mean_of_two_rates),
-        cmocka_unit_test(test_gate),                    cmocka_unit_test(test_list_of_metrics),
+        cmocka_unit_test(test_wilson_at_the_ends),
+        cmocka_unit_test(test_wilson_solves_its_equation),
+        cmocka_unit_test(test_no_rate_has_no_interval),
+        cmocka_unit_test(test_mean_of_two_rates),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_list_of_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
