@@ -3,7 +3,7 @@
  * Weights, images and labels come from a formula, so no weight file is needed: `fixture_stream` gives number
  * k of the stream of a name, a multiple of 2^-24 in [0, 1). The files are read from tests/fixtures or from
  * the folder named by LETHE_FIXTURES, which holds files of the same form made with another seed; each file
- * names its seed. */
+ * names its seed. What that folder lacks is read from tests/fixtures. */
 #ifndef LETHE_TESTS_FIXTURE_H
 #define LETHE_TESTS_FIXTURE_H
 
@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,6 +40,8 @@ static inline json_t *fixture_load(const char *name) {
     const char *folder = getenv("LETHE_FIXTURES");
     char path[1024];
     snprintf(path, sizeof path, "%s/%s.json", folder != NULL ? folder : LETHE_TEST_FIXTURES, name);
+    if (access(path, R_OK) != 0)
+        snprintf(path, sizeof path, "%s/%s.json", LETHE_TEST_FIXTURES, name);
     json_t *fixture = NULL;
     if (lethe__json_read(path, &fixture) != LETHE_OK)
         fail_msg("%s", lethe_last_message());

@@ -159,9 +159,9 @@ static void check_constant_model(const char *forget, int left_out) {
     assert_true(result.sparsity == 0);
     assert_true(result.predict_seconds > 0 && result.mia_seconds > 0);
 
-    lethe__predictions retain = predictions_of(&retained), others = predictions_of(&test),
-                       targets = predictions_of(&forgotten);
-    must(lethe__mia_measure(&retain, &others, &targets, &scene.options, &scene.runtime, &mia));
+    lethe__mia_sets sets = {
+        predictions_of(&retained), predictions_of(&test), predictions_of(&forgotten), {0}};
+    must(lethe__mia_measure(&sets, &scene.options, &scene.runtime, &mia));
     for (size_t f = 0; f < LETHE_MIA_FEATURES; f++) {
         assert_near(result.mia_efficacy[f], mia.mia_efficacy[f], 0);
         assert_near(result.mia_privacy[f], mia.mia_privacy[f], 0);

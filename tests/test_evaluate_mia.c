@@ -54,8 +54,8 @@ typedef struct parity_tables {
     prediction_table retain, test, forget;
 } parity_tables;
 
-static void open_parity(parity_tables *parity) {
-    parity->fixture = fixture_load("mia");
+static void open_tables(parity_tables *parity, const char *name) {
+    parity->fixture = fixture_load(name);
     uint64_t seed = fixture_seed(parity->fixture);
     size_t classes = (size_t)fixture_number(parity->fixture, "classes");
     assert_in_range(classes, 2, 16);
@@ -71,6 +71,10 @@ static void open_parity(parity_tables *parity) {
     }
 }
 
+static void open_parity(parity_tables *parity) {
+    open_tables(parity, "mia");
+}
+
 static void close_parity(parity_tables *parity) {
     destroy_table(&parity->retain);
     destroy_table(&parity->test);
@@ -83,8 +87,8 @@ static lethe_evaluation measure(const prediction_table *retain, const prediction
                                 int threads) {
     lethe_evaluation result;
     lethe_runtime runtime = {.threads = threads};
-    if (lethe__mia_measure(&retain->predictions, &test->predictions, &forget->predictions, options, &runtime,
-                           &result) != LETHE_OK)
+    lethe__mia_sets sets = {retain->predictions, test->predictions, forget->predictions, {0}};
+    if (lethe__mia_measure(&sets, options, &runtime, &result) != LETHE_OK)
         fail_msg("%s", lethe_last_message());
     return result;
 }
@@ -94,7 +98,7 @@ static void check_feature_sums(const json_t *sums, const prediction_table *table
         size_t n = table->predictions.n * lethe__mia_width(f, table->predictions.classes);
         double *values, sum = 0, expected = fixture_number(sums, feature_keys[f]);
         assert_int_equal(lethe__allocate(n, sizeof *values, &values), LETHE_OK);
-        lethe__mia_features(f, &table->predictions, values);
+        lethe__mia_features(f, LETHE_COMPAT_NONE, &table->predictions, values);
         for (size_t i = 0; i < n; i++)
             sum += values[i];
         lethe__free(values);
@@ -142,6 +146,73 @@ static void predictors_equal_the_reference(void **state) {
     close_parity(&parity);
 }
 
+/* The rows of a table whose label is `label`, or those whose label is not. */
+static void select_rows(const prediction_table *from, bool of_label, int32_t label, prediction_table *to) {
+    size_t classes = from->predictions.classes, n = 0;
+    create_table(to, from->predictions.n, classes);
+    for (size_t i = 0; i < from->predictions.n; i++) {
+        if ((from->labels[i] == label) != of_label)
+            continue;
+        memcpy(to->probabilities + n * classes, from->probabilities + i * classes, classes * sizeof(float));
+        to->labels[n++] = from->labels[i];
+    }
+    to->predictions.n = n;
+}
+
+static void check_official_sum(const json_t *one, const char *name, const prediction_table *table) {
+    double *values, sum = 0;
+    double expected = fixture_number(json_object_get(one, "modified_entropy_sums"), name);
+    assert_int_equal(lethe__allocate(table->predictions.n, sizeof *values, &values), LETHE_OK);
+    lethe__mia_features(LETHE_MIA_MODIFIED_ENTROPY, LETHE_COMPAT_OFFICIAL, &table->predictions, values);
+    for (size_t i = 0; i < table->predictions.n; i++)
+        sum += values[i];
+    lethe__free(values);
+    if (!(fabs(sum - expected) <= 2e-8 * fabs(expected)))
+        fail_msg("sum of the official modified entropy of %s: %.9g, expected %.9g", name, sum, expected);
+}
+
+static void check_official(const parity_tables *parity, const char *name, const prediction_table *retain,
+                           const prediction_table *test, const prediction_table *forget) {
+    const json_t *one = json_object_get(json_object_get(parity->fixture, "cases"), name);
+    lethe_evaluate_options options = {.mia = LETHE_MIA_SVC, .all_features = 1};
+    lethe_runtime runtime = {.threads = 2, .compat = LETHE_COMPAT_OFFICIAL};
+    lethe__mia_sets sets = {retain->predictions, test->predictions, forget->predictions, {0}};
+    lethe_evaluation result;
+    check_official_sum(one, "retain", retain);
+    check_official_sum(one, "test", test);
+    check_official_sum(one, "forget", forget);
+    assert_int_equal(lethe__mia_measure(&sets, &options, &runtime, &result), LETHE_OK);
+    double efficacy = result.mia_efficacy[LETHE_MIA_MODIFIED_ENTROPY];
+    double privacy = result.mia_privacy[LETHE_MIA_MODIFIED_ENTROPY];
+    if (!(fabs(efficacy - fixture_number(one, "svc_efficacy")) <= 1e-6))
+        fail_msg("%s: official efficacy %.9g, expected %.9g", name, efficacy,
+                 fixture_number(one, "svc_efficacy"));
+    if (json_is_null(json_object_get(one, "svc_privacy")))
+        assert_true(isnan(privacy)); /* no member is left to judge */
+    else if (!(fabs(privacy - fixture_number(one, "svc_privacy")) <= 1e-6))
+        fail_msg("%s: official privacy %.9g, expected %.9g", name, privacy,
+                 fixture_number(one, "svc_privacy"));
+}
+
+static void the_official_reading_equals_its_formula(void **state) {
+    (void)state;
+    parity_tables parity;
+    prediction_table retain, test, forget;
+    open_tables(&parity, "mia_official");
+    check_official(&parity, "all", &parity.retain, &parity.test, &parity.forget);
+    select_rows(&parity.retain, false, 3, &retain);
+    select_rows(&parity.test, false, 3, &test);
+    select_rows(&parity.forget, true, 3, &forget);
+    check_official(&parity, "without_class_3", &retain, &test, &forget);
+    destroy_table(&retain);
+    destroy_table(&test);
+    destroy_table(&forget);
+    retain = parity.retain; /* fewer members than non-members */
+    retain.predictions.n = 150;
+    check_official(&parity, "few_retained", &retain, &parity.test, &parity.forget);
+    close_parity(&parity);
+}
+
 /* The solver takes the path of scikit-learn's: as many support vectors. */
 static void support_vectors_equal_the_reference(void **state) {
     (void)state;
@@ -156,8 +227,8 @@ static void support_vectors_equal_the_reference(void **state) {
         assert_true(n <= parity.retain.predictions.n);
         assert_int_equal(lethe__allocate(n + parity.retain.predictions.n, width * sizeof *values, &values),
                          LETHE_OK);
-        lethe__mia_features(f, &parity.test.predictions, values);
-        lethe__mia_features(f, &parity.retain.predictions, values + n * width);
+        lethe__mia_features(f, LETHE_COMPAT_NONE, &parity.test.predictions, values);
+        lethe__mia_features(f, LETHE_COMPAT_NONE, &parity.retain.predictions, values + n * width);
         lethe__mia_task task = {.width = width,
                                 .members = {.values = values + n * width, .n = n},
                                 .non_members = {.values = values, .n = n}};
@@ -207,17 +278,17 @@ static void features_of_known_probabilities(void **state) {
     int32_t labels[] = {1, 1, 2};
     lethe__predictions predictions = {probabilities, labels, 3, 3};
     double values[9];
-    lethe__mia_features(LETHE_MIA_CONFIDENCE, &predictions, values);
+    lethe__mia_features(LETHE_MIA_CONFIDENCE, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(values[0] == 0.25 && values[1] == 1 && values[2] == 0);
-    lethe__mia_features(LETHE_MIA_CORRECTNESS, &predictions, values);
+    lethe__mia_features(LETHE_MIA_CORRECTNESS, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(values[0] == 0 && values[1] == 1 && values[2] == 0);
-    lethe__mia_features(LETHE_MIA_ENTROPY, &predictions, values);
+    lethe__mia_features(LETHE_MIA_ENTROPY, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(fabs(values[0] - 1.5 * log(2)) < 1e-15 && values[1] == 0 && values[2] == 0);
-    lethe__mia_features(LETHE_MIA_MODIFIED_ENTROPY, &predictions, values);
+    lethe__mia_features(LETHE_MIA_MODIFIED_ENTROPY, LETHE_COMPAT_NONE, &predictions, values);
     double expected = -0.75 * log(0.25) - 0.5 * log(0.5) - 0.25 * log(0.75);
     assert_true(fabs(values[0] - expected) < 1e-15 && values[1] == 0);
     assert_true(fabs(values[2] + 2 * log(1e-30)) < 1e-12); /* sure and wrong: finite */
-    lethe__mia_features(LETHE_MIA_PROBABILITY, &predictions, values);
+    lethe__mia_features(LETHE_MIA_PROBABILITY, LETHE_COMPAT_NONE, &predictions, values);
     assert_true(values[0] == 0.5 && values[4] == 1 && values[8] == 0);
 }
 
@@ -257,6 +328,44 @@ static void separable_sets_are_told_apart(void **state) {
     destroy_table(&test);
     destroy_table(&like_members);
     destroy_table(&like_others);
+}
+
+/* Class 0 is kept and sure; class 1 is forgotten, and the test images of it answer as its forget set does.
+ * The paper's predictor sees class 0 alone. */
+static void class_matched_predictor_learns_from_the_class(void **state) {
+    (void)state;
+    prediction_table retain, test, forget, class_test;
+    fill_constant(&retain, 40, 0, 1);
+    fill_constant(&test, 30, 0, 1);
+    fill_constant(&forget, 20, 1, 0.25f);
+    fill_constant(&class_test, 10, 1, 0.25f);
+    lethe_evaluate_options options = {.mia = LETHE_MIA_BOTH, .all_features = 1};
+    lethe_runtime runtime = {.threads = 2};
+    lethe__mia_sets sets = {retain.predictions, test.predictions, forget.predictions, class_test.predictions};
+    lethe_evaluation result;
+    assert_int_equal(lethe__mia_measure(&sets, &options, &runtime, &result), LETHE_OK);
+    assert_true(result.mia_class_matched[LETHE_MIA_CONFIDENCE] == 100);
+    assert_true(result.mia_class_matched_threshold[LETHE_MIA_CONFIDENCE] == 100);
+    assert_true(result.interval.mia_class_matched[LETHE_MIA_CONFIDENCE].high == 100);
+    /* the class is kept: its training images answer as members, the held-out ones as non-members */
+    destroy_table(&forget);
+    fill_constant(&forget, 20, 1, 1);
+    sets.forget = forget.predictions;
+    assert_int_equal(lethe__mia_measure(&sets, &options, &runtime, &result), LETHE_OK);
+    assert_true(result.mia_class_matched[LETHE_MIA_CONFIDENCE] == 0);
+    assert_true(result.mia_class_matched_threshold[LETHE_MIA_CONFIDENCE] == 0);
+    /* of one sample */
+    sets.class_test.n = 1;
+    assert_int_equal(lethe__mia_measure(&sets, &options, &runtime, &result), LETHE_OK);
+    assert_true(result.mia_class_matched[LETHE_MIA_CONFIDENCE] == 0);
+    sets.class_test.n = 0;
+    assert_int_equal(lethe__mia_measure(&sets, &options, &runtime, &result), LETHE_OK);
+    assert_true(isnan(result.mia_class_matched[0]) && isnan(result.interval.mia_class_matched[0].low));
+    assert_false(isnan(result.mia_efficacy[0]));
+    destroy_table(&retain);
+    destroy_table(&test);
+    destroy_table(&forget);
+    destroy_table(&class_test);
 }
 
 /* A forgotten class has no samples to learn its threshold from: it takes the one of all classes together. */
@@ -332,14 +441,14 @@ static void failing_allocations_are_reported(void **state) {
     fill_constant(&forget, 4, 0, 0.75f);
     lethe_evaluate_options options = {.mia = LETHE_MIA_BOTH, .all_features = 1};
     lethe_runtime runtime = {.threads = 1};
+    lethe__mia_sets sets = {retain.predictions, test.predictions, forget.predictions, test.predictions};
     lethe_evaluation result;
     int64_t live = lethe__memory_live_blocks();
     lethe_status status = LETHE_MEMORY;
     uint64_t nth = 0;
     while (status != LETHE_OK) {
         lethe__memory_fail_nth(++nth);
-        status = lethe__mia_measure(&retain.predictions, &test.predictions, &forget.predictions, &options,
-                                    &runtime, &result);
+        status = lethe__mia_measure(&sets, &options, &runtime, &result);
         assert_true(status == LETHE_OK || status == LETHE_MEMORY);
         assert_int_equal(lethe__memory_live_blocks(), live);
     }
@@ -358,9 +467,8 @@ static void stopping_is_reported(void **state) {
     lethe_evaluate_options options = {.mia = LETHE_MIA_SVC};
     lethe_runtime runtime = {.threads = 2, .stop = &stop};
     lethe_evaluation result;
-    assert_int_equal(
-        lethe__mia_measure(&all.predictions, &all.predictions, &all.predictions, &options, &runtime, &result),
-        LETHE_STOPPED);
+    lethe__mia_sets sets = {all.predictions, all.predictions, all.predictions, {0}};
+    assert_int_equal(lethe__mia_measure(&sets, &options, &runtime, &result), LETHE_STOPPED);
     destroy_table(&all);
 }
 
@@ -376,6 +484,8 @@ int main(void) {
         cmocka_unit_test(features_of_known_probabilities),
         cmocka_unit_test(features_equal_the_reference),
         cmocka_unit_test(predictors_equal_the_reference),
+        cmocka_unit_test(the_official_reading_equals_its_formula),
+        cmocka_unit_test(class_matched_predictor_learns_from_the_class),
         cmocka_unit_test(support_vectors_equal_the_reference),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(sample_limit_is_kept),

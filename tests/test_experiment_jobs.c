@@ -327,6 +327,76 @@ static void test_an_evaluation_names_what_was_unlearned(void **state) {
     json_decref(json);
 }
 
+/* No number in a result is text, and none is NaN: jansson would refuse to write it, null stands for it. */
+static void assert_numbers(const json_t *value) {
+    const char *key;
+    json_t *each;
+    size_t i;
+    if (json_is_number(value))
+        assert_true(isfinite(json_number_value(value)));
+    json_array_foreach(value, i, each) assert_numbers(each);
+    if (json_is_object(value))
+        json_object_foreach((json_t *)value, key, each) assert_numbers(each);
+}
+
+static void test_two_references_make_a_null_band(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_evaluate_job job;
+    lethe_evaluation_result result;
+    assert_int_equal(lethe_evaluate_job_defaults(&job), LETHE_OK);
+    job.data.name = NULL;
+    job.model.model = in_folder("ga");
+    job.reference_2 = in_folder("dense");
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_USAGE);
+    assert_non_null(strstr(lethe_last_message(), "--reference RUN_OR_FILE"));
+    job.reference = in_folder("dense/model.safetensors");
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_USAGE);
+    assert_non_null(strstr(lethe_last_message(), "same model"));
+    job.reference = in_folder("ga");
+    job.out = in_folder("null.evaluation.json");
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_OK);
+    assert_true(result.gaps.disparity_average == 0);
+    lethe_gaps expected = lethe_evaluation_gaps(&result.reference_2, &result.model);
+    assert_memory_equal(&result.null_gaps, &expected, sizeof expected);
+    json_t *json;
+    assert_int_equal(lethe__json_read(in_folder("null.evaluation.json"), &json), LETHE_OK);
+    assert_true(json_number_value(json_object_get(json, "null_disparity_average")) ==
+                expected.disparity_average);
+    assert_numbers(json);
+    const json_t *intervals = json_object_get(json, "interval_95");
+    const json_t *ua = json_object_get(intervals, "UA");
+    assert_true(json_number_value(json_array_get(ua, 0)) == result.model.interval.ua.low);
+    assert_true(json_number_value(json_array_get(ua, 1)) == result.model.interval.ua.high);
+    assert_true(json_is_null(json_object_get(json_object_get(intervals, "MIA_privacy"), "entropy")));
+    assert_true(json_is_null(json_object_get(json, "gate"))); /* a class is no random draw */
+    json_decref(json);
+}
+
+/* On the run's own division; the seed of the forget set is inherited with it. */
+static void test_an_official_evaluation(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_evaluate_job job;
+    lethe_evaluation_result result;
+    json_t *json;
+    assert_int_equal(lethe_evaluate_job_defaults(&job), LETHE_OK);
+    job.data.name = NULL;
+    job.model.model = in_folder("dense");
+    job.forget = "random=0.25";
+    job.out = in_folder("official.evaluation.json");
+    runtime.compat = LETHE_COMPAT_OFFICIAL;
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_OK);
+    assert_int_equal(result.model.n_forget, 9);
+    assert_int_equal(result.model.n_val, 4); /* the run's division */
+    assert_true(isfinite(result.model.gate.gap) && isfinite(result.model.gate.band));
+    assert_int_equal(lethe__json_read(in_folder("official.evaluation.json"), &json), LETHE_OK);
+    assert_string_equal(json_string_value(json_object_get(json, "compat")), "official");
+    assert_true(json_is_boolean(json_object_get(json_object_get(json, "gate"), "within")));
+    assert_numbers(json);
+    json_decref(json);
+}
+
 static void test_estimates_write_nothing(void **state) {
     (void)state;
     lethe_runtime runtime = make_runtime();
@@ -385,6 +455,8 @@ int main(void) {
         cmocka_unit_test(test_a_prune_rewinds_to_the_kept_epoch),
         cmocka_unit_test(test_a_prune_without_options_takes_the_defaults),
         cmocka_unit_test(test_an_evaluation_names_what_was_unlearned),
+        cmocka_unit_test(test_two_references_make_a_null_band),
+        cmocka_unit_test(test_an_official_evaluation),
         cmocka_unit_test(test_estimates_write_nothing),
         cmocka_unit_test(test_the_kernels_pass_their_self_test),
         cmocka_unit_test(test_exhausted_memory),

@@ -79,8 +79,10 @@ typedef struct lethe_evaluate_job {
     const char *forget; /* NULL: the forget set of the given run, if it has one */
     lethe_model_options model;
     lethe_evaluate_options options;
-    const char *reference; /* run or file to compare with, on the same division of the data; NULL: none */
-    const char *out;       /* file for the result; NULL: evaluation.json in the run directory of `model` */
+    const char *reference;   /* run or file to compare with, on the same division of the data; NULL: none */
+    const char *reference_2; /* a second one, Retrain with another seed: its gaps to the first are what two
+                                Retrains differ by; NULL: none */
+    const char *out;         /* file for the result; NULL: evaluation.json in the run directory of `model` */
 } lethe_evaluate_job;
 
 typedef struct lethe_predict_job {
@@ -148,9 +150,11 @@ LETHE_API lethe_status lethe_unlearn_job_estimate(const lethe_unlearn_job *job, 
                                                   lethe_estimate *out);
 
 typedef struct lethe_evaluation_result {
-    lethe_evaluation model, reference; /* reference: when job->reference was given */
-    lethe_gaps gaps;
-    double rte_seconds;     /* of the run that made the model; NaN: not known */
+    lethe_evaluation model, reference, reference_2; /* the references: when the job names them */
+    lethe_gaps gaps;                                /* of the model to the reference */
+    lethe_gaps
+        null_gaps;      /* of the second reference to the first: a model this near is as good as a Retrain */
+    double rte_seconds; /* of the run that made the model; NaN: not known */
     double parent_sparsity; /* of the model that was unlearned, or of the model itself if it was not */
     char method[32];        /* the unlearning method of the run, or "original" */
     char forget[256];       /* the forget set's specification, cut to fit; "" without one */

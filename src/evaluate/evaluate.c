@@ -4,11 +4,13 @@
  *   loss = mean of -log softmax(logits)_y; MIA: see metric_mia.c
  *
  * When the whole of one class is forgotten, the test set is used without that class, for TA as well as for
- * the non-members of the membership predictors; this is also what the paper's code does. Memory: f32
- * [samples, classes], logits first, then probabilities in their place. */
+ * the non-members of the membership predictors; this is also what the paper's code does. The test samples of
+ * the class are a part of their own, for the class-matched MIA alone. Memory: f32 [samples, classes], logits
+ * first, then probabilities in their place. */
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "evaluate/metrics.h"
 #include "evaluate/mia.h"
 #include "evaluate/predict.h"
 #include "models/model.h"
@@ -47,7 +49,7 @@ const lethe_option lethe_evaluate_option_table[] = {
     LETHE_OPTIONS_END,
 };
 
-enum { RETAIN, FORGET, VAL, TEST, PARTS };
+enum { RETAIN, FORGET, VAL, TEST, CLASS_TEST, PARTS };
 
 /* One part of the data, and what was found on it. */
 typedef struct part_result {
@@ -63,27 +65,35 @@ typedef struct evaluation_run {
     int32_t *labels;      /* [samples] */
 } evaluation_run;
 
-/* The test samples that are not of `class`. */
-static lethe_status leave_class_out(int class, evaluation_run *run) {
-    lethe_samples *test = &run->samples[TEST];
+static size_t append_test(const lethe_samples *test, int class, bool of_class, uint32_t *ids) {
     size_t n = 0;
-    LETHE_TRY(lethe__allocate(test->n, sizeof *run->test_ids, &run->test_ids));
     for (size_t i = 0; i < test->n; i++)
-        if (test->labels[test->ids[i]] != class)
-            run->test_ids[n++] = test->ids[i];
-    test->ids = run->test_ids;
-    test->n = n;
+        if ((test->labels[test->ids[i]] == class) == of_class)
+            ids[n++] = test->ids[i];
+    return n;
+}
+
+/* Divides the test samples into those of `class` and the others. */
+static lethe_status set_class_apart(int class, evaluation_run *run) {
+    lethe_samples whole = run->samples[TEST];
+    LETHE_TRY(lethe__allocate(whole.n, sizeof *run->test_ids, &run->test_ids));
+    run->samples[TEST].ids = run->test_ids;
+    run->samples[TEST].n = append_test(&whole, class, false, run->test_ids);
+    run->samples[CLASS_TEST] = run->samples[TEST];
+    run->samples[CLASS_TEST].ids = run->test_ids + run->samples[TEST].n;
+    run->samples[CLASS_TEST].n = append_test(&whole, class, true, run->test_ids + run->samples[TEST].n);
     return LETHE_OK;
 }
 
 static lethe_status choose_samples(const lethe_dataset *dataset, const lethe_split *split,
                                    evaluation_run *run) {
-    static const lethe_part parts[PARTS] = {LETHE_PART_RETAIN, LETHE_PART_FORGET, LETHE_PART_VAL,
-                                            LETHE_PART_TEST};
-    for (int i = 0; i < PARTS; i++)
+    static const lethe_part parts[CLASS_TEST] = {LETHE_PART_RETAIN, LETHE_PART_FORGET, LETHE_PART_VAL,
+                                                 LETHE_PART_TEST};
+    for (int i = 0; i < CLASS_TEST; i++)
         run->samples[i] = lethe_split_samples(split, dataset, parts[i]);
+    run->samples[CLASS_TEST] = (lethe_samples){.dataset = dataset};
     int class = lethe_split_get_forget_class(split);
-    return class >= 0 ? leave_class_out(class, run) : LETHE_OK;
+    return class >= 0 ? set_class_apart(class, run) : LETHE_OK;
 }
 
 static lethe_status predict_parts(lethe_model *model, const lethe_evaluate_options *options,
@@ -141,30 +151,46 @@ static lethe_status score_parts(evaluation_run *run) {
     return LETHE_OK;
 }
 
+/* What follows from the counts of right answers alone. */
+static lethe_evaluation rate_parts(const evaluation_run *run) {
+    const part_result *parts = run->parts;
+    const lethe_samples *samples = run->samples;
+    lethe_evaluation rates = {.n_forget = samples[FORGET].n,
+                              .n_retain = samples[RETAIN].n,
+                              .n_val = samples[VAL].n,
+                              .n_test = samples[TEST].n,
+                              .n_class_test = samples[CLASS_TEST].n,
+                              .ua = 100 - parts[FORGET].accuracy,
+                              .ra = parts[RETAIN].accuracy,
+                              .ta = parts[TEST].accuracy,
+                              .va = parts[VAL].accuracy,
+                              .loss_forget = parts[FORGET].loss,
+                              .loss_retain = parts[RETAIN].loss,
+                              .loss_test = parts[TEST].loss,
+                              .gate = {NAN, NAN}};
+    rates.interval.ua = lethe_rate_interval(rates.ua, rates.n_forget);
+    rates.interval.ra = lethe_rate_interval(rates.ra, rates.n_retain);
+    rates.interval.ta = lethe_rate_interval(rates.ta, rates.n_test);
+    rates.interval.va = lethe_rate_interval(rates.va, rates.n_val);
+    return rates;
+}
+
 static lethe_status evaluate(lethe_model *model, const lethe_dataset *dataset, const lethe_split *split,
                              const lethe_evaluate_options *options, const lethe_runtime *runtime,
                              evaluation_run *run, lethe_evaluation *out) {
-    const part_result *parts = run->parts;
     double started = lethe__clock_seconds();
     LETHE_TRY(choose_samples(dataset, split, run));
     LETHE_TRY(predict_parts(model, options, runtime, run));
     LETHE_TRY(score_parts(run));
     double predicted = lethe__clock_seconds();
-    lethe_evaluation result = {.n_forget = run->samples[FORGET].n,
-                               .n_retain = run->samples[RETAIN].n,
-                               .n_val = run->samples[VAL].n,
-                               .n_test = run->samples[TEST].n,
-                               .ua = 100 - parts[FORGET].accuracy,
-                               .ra = parts[RETAIN].accuracy,
-                               .ta = parts[TEST].accuracy,
-                               .va = parts[VAL].accuracy,
-                               .loss_forget = parts[FORGET].loss,
-                               .loss_retain = parts[RETAIN].loss,
-                               .loss_test = parts[TEST].loss,
-                               .sparsity = lethe_model_sparsity(model),
-                               .predict_seconds = predicted - started};
-    LETHE_TRY(lethe__mia_measure(&parts[RETAIN].predictions, &parts[TEST].predictions,
-                                 &parts[FORGET].predictions, options, runtime, &result));
+    lethe_evaluation result = rate_parts(run);
+    lethe__mia_sets sets = {run->parts[RETAIN].predictions, run->parts[TEST].predictions,
+                            run->parts[FORGET].predictions, run->parts[CLASS_TEST].predictions};
+    LETHE_TRY(lethe__mia_measure(&sets, options, runtime, &result));
+    if (lethe_split_get_forget_random(split))
+        result.gate = lethe__gate(&result);
+    result.sparsity = lethe_model_sparsity(model);
+    result.predict_seconds = predicted - started;
     result.mia_seconds = lethe__clock_seconds() - predicted;
     *out = result;
     return LETHE_OK;

@@ -2,171 +2,218 @@
  *
  * MIA-Efficacy: a predictor learns to tell members (the first retain samples) from as many non-members (the
  * first test samples); the share of the forget set that it calls non-members.
- * MIA-Privacy: it learns from half as many of each and judges all other retain and test samples; the mean of
- * the shares that it gets right. Lower is better; 50 is guessing.
+ * Class-matched, when a class is forgotten whole: the same with the test samples of that class as
+ * non-members. The test set of the paper's number lacks the class, so its predictor has never seen the kind
+ * of image that it judges. MIA-Privacy: it learns from half as many of each and judges all other retain and
+ * test samples; the mean of the shares that it gets right. Lower is better; 50 is guessing.
  *
- * Every (feature, predictor, measure) is one independent task; the tasks run in parallel, the costly ones
- * first. A task computes counts alone, so the result does not depend on the number of threads.
+ * Members and non-members are as many as the smaller set has. --compat official: as many retain samples as
+ * there are test samples, but all test samples even where retain is smaller, as the official code has it.
+ *
+ * Every (feature, predictor, measure) is one independent measurement, which makes its features from the
+ * predictions itself: the official modified entropy of a sample depends on the others of its set. They run in
+ * parallel, the costly ones first, and count, so the result does not depend on the number of threads.
  * Source: section 4 and appendix C.3 of "Model Sparsity Can Simplify Machine Unlearning" and its code. */
 #include "base/fail.h"
 #include "base/memory.h"
 #include "evaluate/mia.h"
 #include <math.h>
 
-enum { MAX_TASKS = 4 * LETHE_MIA_FEATURES };
+enum { MAX_MEASUREMENTS = 6 * LETHE_MIA_FEATURES };
 
 typedef struct mia_measurement {
-    lethe__mia_task task;
+    lethe_mia_feature feature;
     lethe__mia_attack *attack;
+    lethe__predictions members, non_members, targets[2];
+    size_t n_targets;
     double *percent; /* where the result goes */
+    lethe_interval *interval;
     lethe_status status;
 } mia_measurement;
 
 typedef struct attack_plan {
-    lethe__mia_rows retain[LETHE_MIA_FEATURES], test[LETHE_MIA_FEATURES], forget[LETHE_MIA_FEATURES];
-    double *values[LETHE_MIA_FEATURES]; /* of a feature: retain, test, forget */
-    size_t n_features, classes;
-    size_t n_known; /* members, and non-members, to learn from */
-    mia_measurement measurements[MAX_TASKS];
-    size_t n_measurements;
+    const lethe__mia_sets *sets;
+    size_t most; /* members, and non-members, to learn from */
+    bool uneven; /* as many non-members as there are, whatever the members */
+    lethe_compat compat;
+    mia_measurement measurements[MAX_MEASUREMENTS];
+    size_t n;
 } attack_plan;
 
-static lethe__mia_rows slice(lethe__mia_rows rows, size_t width, size_t first, size_t n) {
-    return (lethe__mia_rows){.values = rows.values + first * width, .labels = rows.labels + first, .n = n};
+static lethe__predictions slice(lethe__predictions all, size_t first, size_t n) {
+    return (lethe__predictions){.probabilities = all.probabilities + first * all.classes,
+                                .labels = all.labels + first,
+                                .n = n,
+                                .classes = all.classes};
 }
 
-static lethe__mia_rows describe(lethe_mia_feature feature, const lethe__predictions *predictions,
-                                double **values) {
+static size_t smallest(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* --- planning --- */
+
+/* Leaves out what there is nothing to learn from or to judge for. */
+static void add(attack_plan *plan, mia_measurement one) {
+    bool judges = one.n_targets > 0;
+    for (size_t i = 0; i < one.n_targets; i++)
+        judges = judges && one.targets[i].n > 0;
+    if (judges && one.members.n > 0 && one.non_members.n > 0)
+        plan->measurements[plan->n++] = one;
+}
+
+/* How many of `retain` and of `others` the predictor learns from. */
+static void count_known(const attack_plan *plan, size_t retain, size_t others, size_t known[2]) {
+    size_t most = smallest(plan->most, others);
+    known[0] = smallest(retain, most);
+    known[1] = plan->uneven ? most : known[0];
+}
+
+static void add_efficacy(attack_plan *plan, lethe__mia_attack *attack, lethe_mia_feature feature,
+                         const lethe__predictions *non_members, double *percent, lethe_interval *interval) {
+    size_t known[2];
+    count_known(plan, plan->sets->retain.n, non_members->n, known);
+    add(plan, (mia_measurement){.feature = feature,
+                                .attack = attack,
+                                .members = slice(plan->sets->retain, 0, known[0]),
+                                .non_members = slice(*non_members, 0, known[1]),
+                                .targets = {plan->sets->forget},
+                                .n_targets = 1,
+                                .percent = percent + feature,
+                                .interval = interval + feature});
+}
+
+static void add_privacy(attack_plan *plan, lethe__mia_attack *attack, lethe_mia_feature feature,
+                        double *percent, lethe_interval *interval) {
+    lethe__predictions retain = plan->sets->retain, test = plan->sets->test;
+    size_t known[2];
+    count_known(plan, retain.n, test.n, known);
+    size_t non_members = known[1] / 2, members = smallest(non_members, retain.n);
+    add(plan, (mia_measurement){.feature = feature,
+                                .attack = attack,
+                                .members = slice(retain, 0, members),
+                                .non_members = slice(test, 0, non_members),
+                                .targets = {slice(retain, members, retain.n - members),
+                                            slice(test, non_members, test.n - non_members)},
+                                .n_targets = 2,
+                                .percent = percent + feature,
+                                .interval = interval + feature});
+}
+
+static void add_measurements(attack_plan *plan, const lethe_evaluate_options *options,
+                             lethe_evaluation *out) {
+    lethe_evaluation_intervals *interval = &out->interval;
+    size_t n_features = options->all_features ? LETHE_MIA_FEATURES : 1;
+    if (options->mia != LETHE_MIA_THRESHOLD) {
+        for (size_t f = n_features; f-- > 0;)
+            add_efficacy(plan, lethe__mia_svc, f, &plan->sets->test, out->mia_efficacy,
+                         interval->mia_efficacy);
+        for (size_t f = n_features; f-- > 0;)
+            add_privacy(plan, lethe__mia_svc, f, out->mia_privacy, interval->mia_privacy);
+        for (size_t f = n_features; f-- > 0;)
+            add_efficacy(plan, lethe__mia_svc, f, &plan->sets->class_test, out->mia_class_matched,
+                         interval->mia_class_matched);
+    }
+    if (options->mia == LETHE_MIA_SVC)
+        return;
+    for (size_t f = 0; f < n_features; f++) {
+        if (lethe__mia_width(f, plan->sets->retain.classes) > 1)
+            continue;
+        add_efficacy(plan, lethe__mia_threshold, f, &plan->sets->test, out->mia_efficacy_threshold,
+                     interval->mia_efficacy_threshold);
+        add_privacy(plan, lethe__mia_threshold, f, out->mia_privacy_threshold,
+                    interval->mia_privacy_threshold);
+        add_efficacy(plan, lethe__mia_threshold, f, &plan->sets->class_test, out->mia_class_matched_threshold,
+                     interval->mia_class_matched_threshold);
+    }
+}
+
+/* --- measuring --- */
+
+static lethe__mia_rows describe(const mia_measurement *one, lethe_compat compat,
+                                const lethe__predictions *predictions, double **values) {
     lethe__mia_rows rows = {.values = *values, .labels = predictions->labels, .n = predictions->n};
-    lethe__mia_features(feature, predictions, *values);
-    *values += predictions->n * lethe__mia_width(feature, predictions->classes);
+    lethe__mia_features(one->feature, compat, predictions, *values);
+    *values += predictions->n * lethe__mia_width(one->feature, predictions->classes);
     return rows;
 }
 
-static lethe_status compute_features(attack_plan *plan, const lethe__predictions *retain,
-                                     const lethe__predictions *test, const lethe__predictions *forget) {
-    for (size_t f = 0; f < plan->n_features; f++) {
-        double *values;
-        LETHE_TRY(lethe__allocate(retain->n + test->n + forget->n,
-                                  lethe__mia_width(f, plan->classes) * sizeof *values, &values));
-        plan->values[f] = values;
-        plan->retain[f] = describe(f, retain, &values);
-        plan->test[f] = describe(f, test, &values);
-        plan->forget[f] = describe(f, forget, &values);
-    }
-    return LETHE_OK;
-}
-
-static lethe__mia_task efficacy_task(const attack_plan *plan, lethe_mia_feature f) {
-    size_t width = lethe__mia_width(f, plan->classes);
-    return (lethe__mia_task){.feature = f,
-                             .width = width,
-                             .classes = plan->classes,
-                             .members = slice(plan->retain[f], width, 0, plan->n_known),
-                             .non_members = slice(plan->test[f], width, 0, plan->n_known),
-                             .targets = {plan->forget[f]},
-                             .n_targets = plan->forget[f].n > 0 ? 1 : 0};
-}
-
-static lethe__mia_task privacy_task(const attack_plan *plan, lethe_mia_feature f) {
-    size_t width = lethe__mia_width(f, plan->classes), half = plan->n_known / 2;
-    lethe__mia_rows retain = plan->retain[f], test = plan->test[f];
-    return (lethe__mia_task){
-        .feature = f,
-        .width = width,
-        .classes = plan->classes,
-        .members = slice(retain, width, 0, half),
-        .non_members = slice(test, width, 0, half),
-        .targets = {slice(retain, width, half, retain.n - half), slice(test, width, half, test.n - half)},
-        .n_targets = 2};
-}
-
-/* Leaves out what there is nothing to learn from or to judge for. */
-static void plan_measurement(attack_plan *plan, lethe__mia_task task, lethe__mia_attack *attack,
-                             double *percent) {
-    if (task.members.n > 0 && task.n_targets > 0)
-        plan->measurements[plan->n_measurements++] =
-            (mia_measurement){.task = task, .attack = attack, .percent = percent};
-}
-
-static void plan_measurements(attack_plan *plan, lethe_mia_predictor predictor, lethe_evaluation *out) {
-    if (predictor != LETHE_MIA_THRESHOLD) {
-        for (size_t f = plan->n_features; f-- > 0;)
-            plan_measurement(plan, efficacy_task(plan, f), lethe__mia_svc, &out->mia_efficacy[f]);
-        for (size_t f = plan->n_features; f-- > 0;)
-            plan_measurement(plan, privacy_task(plan, f), lethe__mia_svc, &out->mia_privacy[f]);
-    }
-    if (predictor != LETHE_MIA_SVC) {
-        for (size_t f = 0; f < plan->n_features && lethe__mia_width(f, plan->classes) == 1; f++) {
-            plan_measurement(plan, efficacy_task(plan, f), lethe__mia_threshold,
-                             &out->mia_efficacy_threshold[f]);
-            plan_measurement(plan, privacy_task(plan, f), lethe__mia_threshold,
-                             &out->mia_privacy_threshold[f]);
-        }
+static void conclude(const mia_measurement *one, const size_t n_called[2]) {
+    size_t n_first = one->targets[0].n, n_second = one->targets[1].n;
+    double first = 100.0 * (double)n_called[0] / (double)n_first;
+    if (one->n_targets == 1) {
+        *one->percent = 100.0 - first;
+        *one->interval = lethe_rate_interval(*one->percent, n_first);
+    } else {
+        double second = 100.0 - 100.0 * (double)n_called[1] / (double)n_second;
+        *one->percent = (first + second) / 2;
+        *one->interval = lethe_mean_rate_interval(first, n_first, second, n_second);
     }
 }
 
-static void measure(mia_measurement *measurement) {
-    const lethe__mia_task *task = &measurement->task;
-    size_t n_called[2];
-    measurement->status = measurement->attack(task, n_called);
-    if (measurement->status != LETHE_OK)
-        return;
-    double first = 100.0 * (double)n_called[0] / (double)task->targets[0].n;
-    if (task->n_targets == 1)
-        *measurement->percent = 100.0 - first;
-    else
-        *measurement->percent =
-            (first + 100.0 - 100.0 * (double)n_called[1] / (double)task->targets[1].n) / 2;
+static lethe_status measure(const mia_measurement *one, lethe_compat compat) {
+    size_t width = lethe__mia_width(one->feature, one->members.classes), n_called[2];
+    size_t n = one->members.n + one->non_members.n + one->targets[0].n + one->targets[1].n;
+    double *values, *next;
+    LETHE_TRY(lethe__allocate(n, width * sizeof *values, &values));
+    next = values;
+    lethe__mia_task task = {.feature = one->feature,
+                            .width = width,
+                            .classes = one->members.classes,
+                            .members = describe(one, compat, &one->members, &next),
+                            .n_targets = one->n_targets};
+    task.non_members = describe(one, compat, &one->non_members, &next);
+    for (size_t i = 0; i < one->n_targets; i++)
+        task.targets[i] = describe(one, compat, &one->targets[i], &next);
+    lethe_status status = one->attack(&task, n_called);
+    lethe__free(values);
+    if (status == LETHE_OK)
+        conclude(one, n_called);
+    return status;
 }
 
 static lethe_status run_measurements(attack_plan *plan, const lethe_runtime *runtime) {
     int threads = lethe_threads_resolve(runtime->threads);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (size_t i = 0; i < plan->n_measurements; i++) {
+    for (size_t i = 0; i < plan->n; i++) {
         if (runtime->stop != NULL && *runtime->stop != 0)
             plan->measurements[i].status = LETHE_STOPPED;
         else
-            measure(&plan->measurements[i]);
+            plan->measurements[i].status = measure(&plan->measurements[i], plan->compat);
     }
-    for (size_t i = 0; i < plan->n_measurements; i++) {
+    for (size_t i = 0; i < plan->n; i++) {
         /* the sentence was recorded in another thread */
         if (plan->measurements[i].status == LETHE_STOPPED)
             LETHE_FAIL(LETHE_STOPPED,
                        "stopped while membership predictors were trained; run again to start over");
         if (plan->measurements[i].status != LETHE_OK)
             LETHE_FAIL(plan->measurements[i].status,
-                       "out of memory while membership predictors were trained on 2 x %zu samples",
-                       plan->n_known);
+                       "out of memory while membership predictors were trained on %zu and %zu samples",
+                       plan->measurements[i].members.n, plan->measurements[i].non_members.n);
     }
     return LETHE_OK;
 }
 
 static void clear_results(lethe_evaluation *out) {
-    for (size_t f = 0; f < LETHE_MIA_FEATURES; f++) {
-        out->mia_efficacy[f] = out->mia_privacy[f] = NAN;
-        out->mia_efficacy_threshold[f] = out->mia_privacy_threshold[f] = NAN;
+    for (const lethe_metric *metric = lethe_metrics(); metric->name != NULL; metric++) {
+        for (size_t f = 0; metric->by_feature && f < LETHE_MIA_FEATURES; f++) {
+            ((double *)((char *)out + metric->offset))[f] = NAN;
+            ((lethe_interval *)((char *)out + metric->interval_offset))[f] = (lethe_interval){NAN, NAN};
+        }
     }
 }
 
-lethe_status lethe__mia_measure(const lethe__predictions *retain, const lethe__predictions *test,
-                                const lethe__predictions *forget, const lethe_evaluate_options *options,
+lethe_status lethe__mia_measure(const lethe__mia_sets *sets, const lethe_evaluate_options *options,
                                 const lethe_runtime *runtime, lethe_evaluation *out) {
     attack_plan *plan;
     LETHE_TRY(lethe__allocate(1, sizeof *plan, &plan));
-    plan->n_features = options->all_features ? LETHE_MIA_FEATURES : 1;
-    plan->classes = retain->classes;
-    plan->n_known = retain->n < test->n ? retain->n : test->n;
-    if (options->mia_samples > 0 && options->mia_samples < plan->n_known)
-        plan->n_known = options->mia_samples;
+    plan->sets = sets;
+    plan->most = options->mia_samples > 0 ? options->mia_samples : SIZE_MAX;
+    plan->compat = runtime->compat;
+    plan->uneven = runtime->compat == LETHE_COMPAT_OFFICIAL;
     clear_results(out);
-    lethe_status status = compute_features(plan, retain, test, forget);
-    if (status == LETHE_OK) {
-        plan_measurements(plan, options->mia, out);
-        status = run_measurements(plan, runtime);
-    }
-    for (size_t f = 0; f < plan->n_features; f++)
-        lethe__free(plan->values[f]);
+    add_measurements(plan, options, out);
+    lethe_status status = run_measurements(plan, runtime);
     lethe__free(plan);
     return status;
 }

@@ -14,7 +14,8 @@ typedef struct lethe__predictions {
 /* Numbers that `feature` has for a sample: `classes` for the probability vector, else one. */
 size_t lethe__mia_width(lethe_mia_feature feature, size_t classes);
 /* values: [n, width], memory of the caller. */
-void lethe__mia_features(lethe_mia_feature feature, const lethe__predictions *predictions, double *values);
+void lethe__mia_features(lethe_mia_feature feature, lethe_compat compat,
+                         const lethe__predictions *predictions, double *values);
 
 /* One feature of a set of samples, lent. */
 typedef struct lethe__mia_rows {
@@ -43,9 +44,14 @@ lethe_status lethe__svc_create(const lethe__mia_task *task, lethe__svc **out);
 void lethe__svc_destroy(lethe__svc **svc);
 size_t lethe__svc_vector_count(const lethe__svc *svc);
 
-/* Fills the four arrays mia_* of `out`; NaN where nothing was asked for or can be measured. */
-lethe_status lethe__mia_measure(const lethe__predictions *retain, const lethe__predictions *test,
-                                const lethe__predictions *forget, const lethe_evaluate_options *options,
+/* Whose predictions membership inference reads; class_test: the test samples of the class that was forgotten
+ * whole, which are not in test; empty otherwise. */
+typedef struct lethe__mia_sets {
+    lethe__predictions retain, test, forget, class_test;
+} lethe__mia_sets;
+
+/* Fills the arrays mia_* of `out` and their intervals; NaN where nothing was asked for or can be measured. */
+lethe_status lethe__mia_measure(const lethe__mia_sets *sets, const lethe_evaluate_options *options,
                                 const lethe_runtime *runtime, lethe_evaluation *out);
 
 #endif

@@ -7,7 +7,13 @@
  *   probability         p itself
  *
  * Source: Song & Mittal, "Systematic evaluation of privacy risks of machine learning models" (2020). Numbers
- * below 1e-30 count as 1e-30 under the logarithm, so a saturated softmax gives finite features. */
+ * below 1e-30 count as 1e-30 under the logarithm, so a saturated softmax gives finite features.
+ *
+ * The official code's modified entropy (--compat official) departs in two ways: it takes log p_i in place of
+ * log(1 - p_i), and where it means to treat a sample's own label apart it does so to every class that is the
+ * label of any sample of the set,
+ *     - sum_{i in labels of the set} (1 - p_i) log p_i - sum_{i not} p_i log p_i
+ * so a sample's value depends on the set it is in. */
 #include "evaluate/mia.h"
 #include <math.h>
 
@@ -51,7 +57,33 @@ static double modified_entropy(const float *p, size_t label, size_t classes) {
     return sum;
 }
 
-void lethe__mia_features(lethe_mia_feature feature, const lethe__predictions *predictions, double *values) {
+static bool has_label(const lethe__predictions *predictions, size_t class) {
+    for (size_t i = 0; i < predictions->n; i++)
+        if ((size_t)predictions->labels[i] == class)
+            return true;
+    return false;
+}
+
+/* Class by class, since that is what the official code overwrites. */
+static void official_modified_entropy(const lethe__predictions *predictions, double *values) {
+    size_t classes = predictions->classes;
+    for (size_t i = 0; i < predictions->n; i++)
+        values[i] = 0;
+    for (size_t class = 0; class < classes; class ++) {
+        bool reversed = has_label(predictions, class);
+        for (size_t i = 0; i < predictions->n; i++) {
+            double p = predictions->probabilities[i * classes + class];
+            values[i] -= (reversed ? 1 - p : p) * (p > 0 ? log(p) : log(1e-30));
+        }
+    }
+}
+
+void lethe__mia_features(lethe_mia_feature feature, lethe_compat compat,
+                         const lethe__predictions *predictions, double *values) {
+    if (feature == LETHE_MIA_MODIFIED_ENTROPY && compat == LETHE_COMPAT_OFFICIAL) {
+        official_modified_entropy(predictions, values);
+        return;
+    }
     size_t classes = predictions->classes;
     for (size_t i = 0; i < predictions->n; i++) {
         const float *p = predictions->probabilities + i * classes;

@@ -1,6 +1,6 @@
 /* evaluate_job.c - the job `evaluate`: every metric of a model, and its gaps to a reference.
  *
- * The reference is measured anew on the very same division of the data, never read from an earlier result:
+ * A reference is measured anew on the very same division of the data, never read from an earlier result:
  * gaps between numbers of different divisions mean nothing. */
 #include "base/fail.h"
 #include "base/file.h"
@@ -10,16 +10,51 @@
 #include <stdio.h>
 #include <string.h>
 
-static lethe_status measure_reference(const lethe_evaluate_job *job, const lethe__subject *subject,
-                                      const lethe_runtime *runtime, lethe_evaluation *out) {
-    lethe__origin origin;
+static lethe_status measure_reference(const lethe_evaluate_job *job, const lethe__origin *origin,
+                                      const lethe__subject *subject, const lethe_runtime *runtime,
+                                      lethe_evaluation *out) {
     lethe_model *model;
-    LETHE_TRY(lethe__origin_open(job->reference, &origin));
-    lethe_status status = lethe__subject_load_model(&origin, &job->model, subject->dataset, &model);
-    lethe__origin_fini(&origin);
-    LETHE_TRY(status);
-    status = lethe_evaluate(model, subject->dataset, subject->split, &job->options, runtime, out);
+    LETHE_TRY(lethe__subject_load_model(origin, &job->model, subject->dataset, &model));
+    lethe_status status =
+        lethe_evaluate(model, subject->dataset, subject->split, &job->options, runtime, out);
     lethe_model_destroy(&model);
+    return status;
+}
+
+/* Two copies of one model would make a band of no width. */
+static lethe_status check_differ(const lethe__origin *one, const lethe__origin *other) {
+    if (strcmp(one->digest, other->digest) == 0)
+        LETHE_FAIL(
+            LETHE_USAGE,
+            "--reference %s and --reference-2 %s are the same model; give two Retrains of different seeds",
+            one->path, other->path);
+    return LETHE_OK;
+}
+
+static lethe_status measure_second(const lethe_evaluate_job *job, const lethe__origin *first,
+                                   const lethe__subject *subject, const lethe_runtime *runtime,
+                                   lethe_evaluation_result *result) {
+    lethe__origin second;
+    LETHE_TRY(lethe__origin_open(job->reference_2, &second));
+    lethe_status status = check_differ(first, &second);
+    if (status == LETHE_OK)
+        status = measure_reference(job, &second, subject, runtime, &result->reference_2);
+    lethe__origin_fini(&second);
+    if (status == LETHE_OK)
+        result->null_gaps = lethe_evaluation_gaps(&result->reference_2, &result->reference);
+    return status;
+}
+
+static lethe_status measure_references(const lethe_evaluate_job *job, const lethe__subject *subject,
+                                       const lethe_runtime *runtime, lethe_evaluation_result *result) {
+    lethe__origin first;
+    LETHE_TRY(lethe__origin_open(job->reference, &first));
+    lethe_status status = measure_reference(job, &first, subject, runtime, &result->reference);
+    if (status == LETHE_OK)
+        result->gaps = lethe_evaluation_gaps(&result->model, &result->reference);
+    if (status == LETHE_OK && job->reference_2 != NULL)
+        status = measure_second(job, &first, subject, runtime, result);
+    lethe__origin_fini(&first);
     return status;
 }
 
@@ -33,11 +68,7 @@ static lethe_status measure(const lethe_evaluate_job *job, const lethe__subject 
     result->parent_sparsity = was_unlearned ? unlearned.parent_sparsity : subject->sparsity;
     snprintf(result->method, sizeof result->method, "%s", was_unlearned ? unlearned.method : "original");
     snprintf(result->forget, sizeof result->forget, "%s", lethe_split_get_forget(subject->split));
-    if (job->reference == NULL)
-        return LETHE_OK;
-    LETHE_TRY(measure_reference(job, subject, runtime, &result->reference));
-    result->gaps = lethe_evaluation_gaps(&result->model, &result->reference);
-    return LETHE_OK;
+    return job->reference != NULL ? measure_references(job, subject, runtime, result) : LETHE_OK;
 }
 
 /* The file for the result, its folder made; NULL: the model is a plain file and no --out was given. */
@@ -66,12 +97,12 @@ static lethe_status make_place(const lethe_evaluate_job *job, const lethe__subje
 }
 
 static lethe_status store(const lethe_evaluate_job *job, const lethe__subject *subject,
-                          const lethe_evaluation_result *result) {
+                          const lethe_runtime *runtime, const lethe_evaluation_result *result) {
     char *path = NULL;
     LETHE_TRY(make_place(job, subject, &path));
     if (path == NULL)
         return LETHE_OK;
-    json_t *json = lethe__evaluation_to_json(job, result);
+    json_t *json = lethe__evaluation_to_json(job, result, runtime->compat);
     lethe_status status = json != NULL
                               ? lethe__json_write(path, json)
                               : lethe__fail(LETHE_MEMORY, "out of memory for the result of the evaluation");
@@ -88,11 +119,13 @@ static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, le
     LETHE_TRY(lethe__job_complete(set, &job->data, job->model.model));
     if (job->model.model == NULL)
         LETHE_FAIL(LETHE_USAGE, "evaluating needs a trained model; give --model RUN_OR_FILE");
+    if (job->reference_2 != NULL && job->reference == NULL)
+        LETHE_FAIL(LETHE_USAGE, "--reference-2 is compared with --reference RUN_OR_FILE, which is missing");
     lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
     lethe_status status = measure(job, &subject, runtime, &result);
     if (status == LETHE_OK)
-        status = store(job, &subject, &result);
+        status = store(job, &subject, runtime, &result);
     if (status == LETHE_OK)
         *out = result;
     lethe__subject_fini(&subject);

@@ -6,6 +6,7 @@
 #include <lethe/run.h>
 
 /* All accuracies and rates are percentages, null where nothing was measured. NULL when out of memory. */
-json_t *lethe__evaluation_to_json(const lethe_evaluate_job *job, const lethe_evaluation_result *result);
+json_t *lethe__evaluation_to_json(const lethe_evaluate_job *job, const lethe_evaluation_result *result,
+                                  lethe_compat compat);
 
 #endif

@@ -137,6 +137,12 @@ static const lethe_option evaluate_table[] = {
      .offset = offsetof(lethe_evaluate_job, reference),
      .placeholder = "RUN_OR_FILE",
      .help = "model to compare with, usually Retrain: adds the gaps and the disparity average"},
+    {.name = "reference-2",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_evaluate_job, reference_2),
+     .placeholder = "RUN_OR_FILE",
+     .help = "Retrain with another seed: adds the gaps between the two references, below which no method can "
+             "be told from Retrain"},
     {.name = "out",
      .type = LETHE_OPTION_STRING,
      .offset = offsetof(lethe_evaluate_job, out),

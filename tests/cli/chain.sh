@@ -56,6 +56,23 @@ if command -v python3 >/dev/null; then
 fi
 run 0 evaluate --model dense --forget random=0.1 --out results/dense.evaluation.json $quiet
 prints 'MIA-Efficacy'
+prints '|UA - (100 - TA)| is'
+holds results/dense.evaluation.json '"within": \(true\|false\)'
+run 0 evaluate --model ga --reference retrain --reference-2 ft --mia both $quiet
+prints 'null gap'
+prints 'MIA-Efficacy, class-matched, confidence'
+run 2 evaluate --model ga --reference-2 retrain $quiet
+says '--reference RUN_OR_FILE'
+
+# --compat official: another split seed than the run's divides the data anew, as the official code does.
+run 0 train $small --epochs 1 --compat official --out official $quiet
+run 0 unlearn --model official --compat official --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out drawn $quiet
+cmp -s official/split.json drawn/split.json && fail "the official division is the same for another seed"
+holds drawn/split.json '"seed": 2'
+run 0 unlearn --model official --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out kept $quiet
+holds kept/split.json '"seed": 1'
+run 2 unlearn --model official --compat official --split-seed 0 --forget random=0.1 --method ga --out none $quiet
+says '1 or more'
 holds results/dense.evaluation.json '"method": "original"'
 is_not_there dense/evaluation.json
 run 0 evaluate --model dense/model.safetensors $data $quiet
