@@ -83,8 +83,9 @@ static void blocks_are_packed_as_defined(void **state) {
 
 static const char *text(const operation_case *c, int threads) {
     static char line[200];
-    snprintf(line, sizeof line, "%s [%d, %d, %d, %d] to %d channels, kernel %d, stride %d, padding %d, %d threads",
-             c->name, c->n, c->h, c->w, c->c, c->channels, c->kernel, c->stride, c->padding, threads);
+    snprintf(line, sizeof line,
+             "%s [%d, %d, %d, %d] to %d channels, kernel %d, stride %d, padding %d, %d threads", c->name,
+             c->n, c->h, c->w, c->c, c->channels, c->kernel, c->stride, c->padding, threads);
     return line;
 }
 
@@ -94,7 +95,8 @@ static void must(lethe_status status, const operation_case *c, int threads) {
 }
 
 /* The distance of two blocks of `n` values, relative to the second's norm. */
-static double distance(const operation_rig *rig, const operation_rig *expected, int block, lethe__dtype dtype) {
+static double distance(const operation_rig *rig, const operation_rig *expected, int block,
+                       lethe__dtype dtype) {
     double error = 0, norm = 0;
     for (size_t i = 0; i < rig->bytes[block] / lethe__dtype_bytes(dtype); i++) {
         double b = (double)value_get(expected->blocks[block], dtype, i);

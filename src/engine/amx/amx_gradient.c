@@ -26,8 +26,8 @@ static size_t src_size(const lethe__operation *operation, int band) {
 
 static size_t dst_size(const lethe__operation *operation, int band) {
     int blocks = lethe__amx_blocks(operation->dst.c);
-    return (size_t)band * (size_t)operation->dst.w *
-           (size_t)(blocks < MAX_OUTPUTS ? blocks : MAX_OUTPUTS) * LETHE__AMX_BLOCK;
+    return (size_t)band * (size_t)operation->dst.w * (size_t)(blocks < MAX_OUTPUTS ? blocks : MAX_OUTPUTS) *
+           LETHE__AMX_BLOCK;
 }
 
 static int tasks_of_outputs(const lethe__operation *operation) {
@@ -191,10 +191,10 @@ static void add_groups(const lethe__amx_state *state, const lethe__operation *op
         size_t o = (size_t)out % LETHE__AMX_SIDE, out_block = (size_t)out / LETHE__AMX_SIDE;
         for (size_t i = 0; i < in; i++)
             for (size_t tap = 0; tap < taps; tap++) {
-                const float *from = (const float *)operation->scratch +
-                                    ((out_block * in_blocks + i / LETHE__AMX_SIDE) * taps + tap) *
-                                        LETHE__AMX_BLOCK +
-                                    lethe__amx_gradient_at(o, i % LETHE__AMX_SIDE);
+                const float *from =
+                    (const float *)operation->scratch +
+                    ((out_block * in_blocks + i / LETHE__AMX_SIDE) * taps + tap) * LETHE__AMX_BLOCK +
+                    lethe__amx_gradient_at(o, i % LETHE__AMX_SIDE);
                 float sum = 0;
                 for (int group = 0; group < sums->n_groups; group++)
                     sum += from[(size_t)group * sums->size];

@@ -167,8 +167,12 @@ static void join_images(const lethe__amx_pixel *from, uint32_t pairs[16][LETHE__
         memset(pairs, 0, 16 * sizeof pairs[0]);
     static const uint16_t nothing[LETHE__AMX_SIDE];
     for (int i = 0; 2 * i < from->images; i++) {
-        const uint16_t *restrict first = from->data + (size_t)(2 * i) * from->pitch,
-                                 *restrict second = 2 * i + 1 < from->images ? first + from->pitch : nothing;
+        const uint16_t *restrict first = from->data + (size_t)(2 * i) * from->pitch, *restrict second =
+                                                                                         2 * i + 1 <
+                                                                                                 from->images
+                                                                                             ? first +
+                                                                                                   from->pitch
+                                                                                             : nothing;
         for (int c = 0; c < from->channels; c++)
             pairs[i][c] = first[c] | (uint32_t)second[c] << 16;
     }
