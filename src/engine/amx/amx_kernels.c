@@ -36,10 +36,10 @@
 #include "engine/amx/tile.h"
 #include "engine/operation.h"
 
-/* What a store that keeps the store path awake writes. */
+/* Where the stores that keep the store path awake go: one every 8 blocks, 32 products. */
 static _Thread_local _Alignas(64) uint8_t spare_line[64];
 
-enum { TILE = LETHE__AMX_BLOCK / 2, PRODUCTS_AWAKE = 8 };
+enum { TILE = LETHE__AMX_BLOCK / 2 /* values */, BLOCKS_AWAKE = 8 };
 
 /* sums[image][output] in bf16 to the pixel. */
 static void write_pixel(const float *sums, const lethe__amx_pixel *dst) {
@@ -69,7 +69,7 @@ static void gather(const lethe__amx_tap *taps, int n_taps, size_t blocks, const 
             TILE_LOAD(5, images + TILE);
             TILE_PRODUCT(2, 5, 6);
             TILE_PRODUCT(3, 5, 7);
-            if (i % PRODUCTS_AWAKE == PRODUCTS_AWAKE - 1)
+            if (i % BLOCKS_AWAKE == BLOCKS_AWAKE - 1)
                 TILE_STORE_LINE(4, spare_line);
         }
     }
@@ -98,7 +98,7 @@ static void gradient(const lethe__amx_gradient *task) {
             TILE_LOAD(5, diff_dst + TILE);
             TILE_PRODUCT(2, 5, 6);
             TILE_PRODUCT(3, 5, 7);
-            if (x % PRODUCTS_AWAKE == PRODUCTS_AWAKE - 1)
+            if (x % BLOCKS_AWAKE == BLOCKS_AWAKE - 1)
                 TILE_STORE_LINE(4, spare_line);
             src += task->src_step * LETHE__AMX_BLOCK;
             diff_dst += task->dst_step * LETHE__AMX_BLOCK;
