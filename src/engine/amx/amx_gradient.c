@@ -160,8 +160,8 @@ static void run_task(const lethe__amx_state *state, const lethe__operation *oper
     const lethe__amx_sums *sums = &state->gradient;
     size_t block_sums = sums->size / (size_t)lethe__amx_blocks(operation->dst.c);
     float *groups = operation->scratch;
-    uint16_t *packed = (uint16_t *)(groups + (size_t)sums->n_groups * sums->size) +
-                       (size_t)omp_get_thread_num() * (sums->src_size + sums->dst_size);
+    uint16_t *packed = (void *)(groups + (size_t)sums->n_groups * sums->size);
+    packed += (size_t)omp_get_thread_num() * (sums->src_size + sums->dst_size);
     unit u = {.kernels = state->kernels,
               .operation = operation,
               .first = first,
