@@ -202,7 +202,8 @@ static void check_repeats(operation_rig *rig, const setting *s) {
     static const int results[] = {RIG_DST, RIG_BUFFERS, RIG_DIFF_SRC, RIG_DIFF_RESIDUAL, RIG_GRADIENTS};
     operation_rig again;
     setting other = *s; /* our own kernels promise the same bits for any number of threads */
-    if (strcmp(s->implementation->name, "native") == 0 || strcmp(s->implementation->name, "winograd") == 0)
+    const char *name = s->implementation->name;
+    if (strcmp(name, "native") == 0 || strcmp(name, "winograd") == 0 || strcmp(name, "amx") == 0)
         other.threads = 3 - s->threads;
     assert_true(open_rig(&again, &other));
     run_rig(rig, s);

@@ -30,7 +30,7 @@ static inline size_t lethe__view_bytes(const lethe__view *view) {
 typedef struct lethe__operation lethe__operation;
 
 typedef struct lethe__implementation {
-    const char *name; /* "ref", "native", "onednn" */
+    const char *name; /* "ref", "native", "amx", "onednn" */
     lethe__op_kind kind;
     bool (*supports)(const lethe__operation *operation);
     /* Optional: makes primitives into operation->state and sets workspace_bytes (kept from forward to

@@ -9,9 +9,9 @@
  * the idea measured elsewhere were 3.3 times as fast as oneDNN 2.6 over a step of ResNet-18.
  *
  * This file, too, is compiled twice: for tests, LETHE__TILE_EMULATED makes a record that runs anywhere. */
+#include "engine/amx/amx_convolution.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "engine/amx/amx_convolution.h"
 #include "engine/implementations.h"
 #include "engine/native/native.h"
 #include <lethe/runtime.h>
@@ -74,9 +74,8 @@ static lethe_status create(lethe__operation *operation) {
     operation->scratch_bytes = (size_t)operation->threads * pass;
     if (operation->with_gradients) {
         lethe__amx_gradient_init(&state->gradient, operation);
-        operation->scratch_bytes =
-            larger(operation->scratch_bytes,
-                   lethe__amx_gradient_scratch(&state->gradient, operation->threads));
+        operation->scratch_bytes = larger(operation->scratch_bytes,
+                                          lethe__amx_gradient_scratch(&state->gradient, operation->threads));
     }
     return LETHE_OK;
 }

@@ -22,7 +22,7 @@ typedef struct lethe__amx_pass {
  * by up to MAX_OUTPUTS blocks of outputs. Groups do not depend on the number of threads. */
 typedef struct lethe__amx_sums {
     int band, band_src, n_bands, n_units, n_groups;
-    size_t size; /* floats of one group: [blocks of dst][blocks of src][taps][block] */
+    size_t size;               /* floats of one group: [blocks of dst][blocks of src][taps][block] */
     size_t src_size, dst_size; /* values of a unit, packed, for one task */
 } lethe__amx_sums;
 

@@ -26,8 +26,8 @@ static size_t src_size(const lethe__operation *operation, int band) {
 
 static size_t dst_size(const lethe__operation *operation, int band) {
     int blocks = lethe__amx_blocks(operation->dst.c);
-    return (size_t)band * (size_t)operation->dst.w *
-           (size_t)(blocks < MAX_OUTPUTS ? blocks : MAX_OUTPUTS) * LETHE__AMX_BLOCK;
+    return (size_t)band * (size_t)operation->dst.w * (size_t)(blocks < MAX_OUTPUTS ? blocks : MAX_OUTPUTS) *
+           LETHE__AMX_BLOCK;
 }
 
 static int tasks_of_outputs(const lethe__operation *operation) {
@@ -160,8 +160,8 @@ static void run_task(const lethe__amx_state *state, const lethe__operation *oper
     const lethe__amx_sums *sums = &state->gradient;
     size_t block_sums = sums->size / (size_t)lethe__amx_blocks(operation->dst.c);
     float *groups = operation->scratch;
-    uint16_t *packed = (uint16_t *)(groups + (size_t)sums->n_groups * sums->size) +
-                       (size_t)omp_get_thread_num() * (sums->src_size + sums->dst_size);
+    uint16_t *packed = (void *)(groups + (size_t)sums->n_groups * sums->size);
+    packed += (size_t)omp_get_thread_num() * (sums->src_size + sums->dst_size);
     unit u = {.kernels = state->kernels,
               .operation = operation,
               .first = first,
@@ -191,10 +191,10 @@ static void add_groups(const lethe__amx_state *state, const lethe__operation *op
         size_t o = (size_t)out % LETHE__AMX_SIDE, out_block = (size_t)out / LETHE__AMX_SIDE;
         for (size_t i = 0; i < in; i++)
             for (size_t tap = 0; tap < taps; tap++) {
-                const float *from = (const float *)operation->scratch +
-                                    ((out_block * in_blocks + i / LETHE__AMX_SIDE) * taps + tap) *
-                                        LETHE__AMX_BLOCK +
-                                    lethe__amx_gradient_at(o, i % LETHE__AMX_SIDE);
+                const float *from =
+                    (const float *)operation->scratch +
+                    ((out_block * in_blocks + i / LETHE__AMX_SIDE) * taps + tap) * LETHE__AMX_BLOCK +
+                    lethe__amx_gradient_at(o, i % LETHE__AMX_SIDE);
                 float sum = 0;
                 for (int group = 0; group < sums->n_groups; group++)
                     sum += from[(size_t)group * sums->size];

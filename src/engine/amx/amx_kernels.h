@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 enum {
-    LETHE__AMX_SIDE = 32,                                    /* images or channels in a block */
-    LETHE__AMX_BLOCK = LETHE__AMX_SIDE * LETHE__AMX_SIDE,     /* values */
-    LETHE__AMX_TAPS = 9                                      /* of a filter, at most */
+    LETHE__AMX_SIDE = 32,                                 /* images or channels in a block */
+    LETHE__AMX_BLOCK = LETHE__AMX_SIDE * LETHE__AMX_SIDE, /* values */
+    LETHE__AMX_TAPS = 9                                   /* of a filter, at most */
 };
 
 /* Up to 32 channels of one pixel of up to 32 images of an NHWC tensor: images lie `pitch` values apart. */

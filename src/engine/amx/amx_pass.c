@@ -2,7 +2,8 @@
  *
  * An output pixel of 32 images is the sum over those taps of the filter that fall on a source pixel:
  *
- *     to[pixel][32 images][o] = sum over taps, inputs of from[pixel of tap][32 images][i] * weights[tap][i][o]
+ *     to[pixel][32 images][o] = sum over taps, inputs of from[pixel of tap][32 images][i] *
+ * weights[tap][i][o]
  *
  * For backward-data `from` is diff_dst, and the taps are those through which a source pixel was read; with
  * stride 2 there are 1, 2 or 4 of 9. A task is 32 images by a band of rows: what these need of `from` is
@@ -69,10 +70,9 @@ lethe_status lethe__amx_pass_init(lethe__amx_pass *pass, const lethe__operation 
     /* whole maps if they fit; fewer rows where threads would have nothing to do */
     int n_blocks = lethe__amx_blocks(from->n);
     pass->band = to->h;
-    while (pass->band > 1 &&
-           ((size_t)most_rows_needed(pass, operation->node, pass->band) * row_size(pass) >
-                LETHE__AMX_CACHED ||
-            n_blocks * ((to->h + pass->band - 1) / pass->band) < operation->threads))
+    while (pass->band > 1 && ((size_t)most_rows_needed(pass, operation->node, pass->band) * row_size(pass) >
+                                  LETHE__AMX_CACHED ||
+                              n_blocks * ((to->h + pass->band - 1) / pass->band) < operation->threads))
         pass->band--;
     pass->band_from = most_rows_needed(pass, operation->node, pass->band);
     size_t taps = (size_t)(operation->node->kernel * operation->node->kernel);

@@ -56,8 +56,7 @@ static _Thread_local uint32_t lethe__tiles[8][LETHE__TILE_ROWS][16];
 static inline void lethe__tiles_open(void) {
     memset(lethe__tiles, 0, sizeof lethe__tiles);
 }
-static inline void lethe__tiles_close(void) {
-}
+static inline void lethe__tiles_close(void) {}
 
 /* The first or the second of a pair. */
 static inline float lethe__tile_value(uint32_t pair, int second) {
