@@ -59,9 +59,24 @@ static lethe_status show(const lethe_tune_job *job, const lethe_tune_result *res
     return status;
 }
 
+/* A value on the command line for the option that is searched would go unheard. A configuration file holds
+ * every option, so there it means nothing. */
+static lethe_status check_search(const lethe__call *call, const char *search) {
+    for (lethe__option_at at = lethe__option_set_at(&call->set, 0); at.option != NULL && search != NULL;
+         at = lethe__option_set_at(&call->set, at.position + 1)) {
+        size_t length = strlen(at.option->name);
+        bool is_searched = strncmp(search, at.option->name, length) == 0 && search[length] == '=';
+        if (is_searched && call->set.given[at.position] == LETHE__GIVEN_BY_USER)
+            LETHE_FAIL(LETHE_USAGE, "--%s is what --search varies; leave one of the two out",
+                       at.option->name);
+    }
+    return LETHE_OK;
+}
+
 static lethe_status run(lethe__call *call, void *values) {
     const lethe_tune_job *job = values;
     lethe_tune_result result;
+    LETHE_TRY(check_search(call, job->search));
     LETHE_TRY(lethe_tune_job_run(job, &call->runtime, &result));
     lethe__progress_clear(&call->line);
     if (call->talk.json)

@@ -1,11 +1,11 @@
 /* tune_search.c - a log grid over the range, then bisection around the best.
  *
  * What learning rates and penalties do depends on their order of magnitude, so everything happens on a log
- * scale. Of N trials, (N+1)/2 lie evenly over the whole range, both ends included. Each further one halves
- * the wider of the two gaps beside the leading trial, so the two sides take turns. A unimodal curve is
- * narrowed down; of a curve with several valleys the grid decides which is entered. The next value follows
- * from the results so far, so a search that is continued makes the same trials. Values are rounded to three
- * digits, to be read, typed and used as file names. */
+ * scale. Of N trials, (N+1)/2 but at least 3 lie evenly over the whole range, both ends included. Each
+ * further one halves the wider of the two gaps beside the leading trial, so the two sides take turns. A
+ * unimodal curve is narrowed down; of a curve with several valleys the grid decides which is entered. The
+ * next value follows from the results so far, so a search that is continued makes the same trials. Values are
+ * rounded to three digits, to be read, typed and used as file names. */
 #include "experiment/tune_search.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -35,7 +35,7 @@ static lethe_status find_option(const char *name, const lethe_option *table, con
         if (n < MOST_OPTIONS)
             names[n++] = table->name;
     }
-    return lethe__fail_unknown("numeric option of the method", name, names, n);
+    return lethe__fail_unknown("numeric method option", name, names, n);
 }
 
 /* The option itself says whether it takes the value. */

@@ -73,12 +73,13 @@ refused() { # CODE SENTENCE OPTIONS...
     is_not_there none
 }
 refused 2 'weight-decay' --search decay=0.1..1 --least-va 0
-refused 2 'numeric option' --search augment=1..2 --least-va 0
+refused 2 'numeric method option' --search augment=1..2 --least-va 0
 refused 2 'is empty' --search lr=0.1..0.1 --least-va 0
 refused 2 'must be above 0' --search lr=0..0.1 --least-va 0
 refused 2 'NAME=LOW..HIGH' --search lr=0.1 --least-va 0
 refused 2 '--search' --least-va 0
 refused 2 'from 3 to 64' --search lr=0.01..0.1 --least-va 0 --trials 2
+refused 2 'lr is what --search varies' --search lr=0.01..0.1 --lr 0.1 --least-va 0
 refused 2 '--reference RUN' --search lr=0.01..0.1
 refused 3 'holds no finished run' --search lr=0.01..0.1 --reference b
 refused 3 'its forget set is another one' --search lr=0.01..0.1 --reference dense
