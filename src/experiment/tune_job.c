@@ -138,7 +138,9 @@ static lethe_status check_run(const tuning *tune, lethe_unlearn_job *trial, cons
     lethe__config_strip(stored);
     const char *parent = json_string_value(json_object_get(json_object_get(record, "parent"), "digest"));
     lethe_status status = LETHE_OK;
-    if (parent == NULL || strcmp(parent, tune->parent) != 0 || !json_equal(expected, stored))
+    if (expected == NULL)
+        status = lethe__fail(LETHE_MEMORY, "out of memory for the options of a trial");
+    else if (parent == NULL || strcmp(parent, tune->parent) != 0 || !json_equal(expected, stored))
         status = lethe__fail(LETHE_USAGE,
                              "%s holds a run of another model or with other options than this search; choose "
                              "another --out, or replace the runs there with --force",

@@ -32,7 +32,8 @@ static json_t *trial_to_json(const lethe_tune_trial *trial) {
         json_pack("{s:o, s:s, s:s, s:b}", "value", lethe__json_real(trial->value), "run", trial->run,
                   "outcome", trial->diverged ? "diverged" : "finished", "admissible", trial->admissible);
     for (int i = 0; i < N_FIELDS; i++) {
-        double value = *(const double *)((const char *)trial + fields[i].offset);
+        double value;
+        memcpy(&value, (const char *)trial + fields[i].offset, sizeof value);
         if (json_object_set_new(object, fields[i].key, lethe__json_real(value)) != 0) {
             json_decref(object);
             return NULL;
@@ -85,9 +86,9 @@ bool lethe__tune_recall(const json_t *record, const char *reference_digest, leth
     if (entry == NULL)
         return false;
     for (int i = 0; i < N_FIELDS; i++) {
-        const json_t *value = json_object_get(entry, fields[i].key);
-        *(double *)((char *)trial + fields[i].offset) =
-            json_is_number(value) ? json_number_value(value) : NAN;
+        const json_t *stored = json_object_get(entry, fields[i].key);
+        double value = json_is_number(stored) ? json_number_value(stored) : NAN;
+        memcpy((char *)trial + fields[i].offset, &value, sizeof value);
     }
     trial->diverged = same_text(json_object_get(entry, "outcome"), "diverged");
     return true;
