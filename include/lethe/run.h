@@ -1,4 +1,4 @@
-/* run.h - whole jobs: train, prune, unlearn, evaluate and predict, from options to a run directory.
+/* run.h - whole jobs: train, prune, unlearn, evaluate, tune and predict, from options to a run directory.
  *
  * A job is a structure of options. Its `_defaults` fills it, its `_run` carries it out. The program `lethe`
  * is these functions with a command line in front of them. Train, prune and unlearn write a run directory:
@@ -85,6 +85,19 @@ typedef struct lethe_evaluate_job {
     const char *out;         /* file for the result; NULL: evaluation.json in the run directory of `model` */
 } lethe_evaluate_job;
 
+enum { LETHE_TUNE_MOST_TRIALS = 64 };
+
+/* Searches one option of an unlearning method; each trial is a run directory OUT/NAME=VALUE in the folder
+ * trial.run.out. Without a reference, the trial of the highest UA is the best one. */
+typedef struct lethe_tune_job {
+    lethe_unlearn_job trial; /* everything but the value searched */
+    const char *search;      /* "lr=0.001..0.2": a numeric option of the method and its range, both above 0 */
+    const char *reference;   /* run or file whose metrics are to be met: the disparity average decides */
+    double least_va;         /* percent: trials with a lower validation accuracy cannot win; -1: any can */
+    int trials;              /* at most so many */
+    double minutes;          /* no new trial after so many minutes of unlearning runs; 0: no such bound */
+} lethe_tune_job;
+
 typedef struct lethe_predict_job {
     lethe_dataset_options data;
     lethe_split_options split;
@@ -101,6 +114,7 @@ LETHE_API lethe_status lethe_train_job_defaults(lethe_train_job *job);
 LETHE_API lethe_status lethe_prune_job_defaults(lethe_prune_job *job);
 LETHE_API lethe_status lethe_unlearn_job_defaults(lethe_unlearn_job *job);
 LETHE_API lethe_status lethe_evaluate_job_defaults(lethe_evaluate_job *job);
+LETHE_API lethe_status lethe_tune_job_defaults(lethe_tune_job *job);
 LETHE_API lethe_status lethe_predict_job_defaults(lethe_predict_job *job);
 
 /* What a finished run has to tell. NaN: nothing was measured. */
@@ -163,6 +177,30 @@ typedef struct lethe_evaluation_result {
 /* Also writes the result as JSON (schema lethe.evaluation/1), see `out` of the job. */
 LETHE_API lethe_status lethe_evaluate_job_run(const lethe_evaluate_job *job, const lethe_runtime *runtime,
                                               lethe_evaluation_result *out);
+
+/* Metrics in percent, as of an evaluation; NaN where nothing was measured. */
+typedef struct lethe_tune_trial {
+    double value;
+    char run[96]; /* the name of its run directory in OUT */
+    bool diverged;
+    bool admissible; /* may win: it has a model and keeps the bound on validation accuracy */
+    double ua, mia_efficacy, ra, ta, va, disparity_average;
+    double seconds, rte_seconds; /* of its run */
+} lethe_tune_trial;
+
+typedef struct lethe_tune_result {
+    lethe_tune_trial trials[LETHE_TUNE_MOST_TRIALS]; /* by value */
+    int n, best;                                     /* best: index; -1: no trial is admissible */
+} lethe_tune_result;
+
+/* Also writes OUT/tune.json (schema lethe.tune/1) after every trial. Runs that are there already, of the same
+ * options and model, are taken as they are, so the same job continues an interrupted one. LETHE_USAGE: a run
+ * there is another one (see trial.run.force), or the search makes no sense; LETHE_INPUT: the reference was
+ * made on another division of the data; LETHE_STOPPED: run it again to continue. A trial that diverges is a
+ * result.
+ */
+LETHE_API lethe_status lethe_tune_job_run(const lethe_tune_job *job, const lethe_runtime *runtime,
+                                          lethe_tune_result *out);
 
 /* *n: the samples that were predicted. */
 LETHE_API lethe_status lethe_predict_job_run(const lethe_predict_job *job, const lethe_runtime *runtime,

@@ -1,19 +1,13 @@
-/* cmd_unlearn.c - lethe unlearn. The method is looked for before parsing, because it brings options of its
- * own. */
+/* cmd_unlearn.c - lethe unlearn */
 #include "base/fail.h"
 #include "cli/run_show.h"
+#include "cli/unlearn_method.h"
 #include "experiment/job.h"
 
 static lethe_status options(lethe__call *call, void *values) {
     lethe_unlearn_job *job = values;
-    const char *name;
     LETHE_TRY(lethe_unlearn_job_defaults(job));
-    LETHE_TRY(lethe__call_peek(call, "method", &name));
-    if (name != NULL) {
-        LETHE_TRY(lethe_unlearn_find(name, &job->record));
-        LETHE_TRY(lethe__arena_allocate(call->memory, 1, job->record->options_size, &job->method_options));
-        LETHE_TRY(lethe_options_defaults(job->record->options, job->method_options));
-    }
+    LETHE_TRY(lethe__call_find_method(call, job));
     return lethe__unlearn_job_lend(job, &call->runtime, &call->set);
 }
 
@@ -29,15 +23,6 @@ static lethe_status run(lethe__call *call, void *values) {
     return lethe__show_run(call, job->run.out, &result);
 }
 
-static bool method(size_t index, lethe__method_help *out) {
-    const lethe_unlearn_method *record = lethe_unlearn_methods()[index];
-    if (record == NULL)
-        return false;
-    *out =
-        (lethe__method_help){record->name, record->title, record->source, record->summary, record->options};
-    return true;
-}
-
 const lethe__command lethe__cmd_unlearn = {
     .name = "unlearn",
     .summary = "remove the influence of training samples from a model",
@@ -50,5 +35,5 @@ const lethe__command lethe__cmd_unlearn = {
     .job_size = sizeof(lethe_unlearn_job),
     .options = options,
     .run = run,
-    .method = method,
+    .method = lethe__unlearn_method_help,
 };

@@ -93,16 +93,19 @@ static void on_progress(void *user, const lethe_progress *progress) {
 
 /* --- beginning --- */
 
+void lethe__config_strip(json_t *config) {
+    static const char *const places[] = {"out", "data-dir", "model", "checkpoint-seconds"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        json_object_del(config, places[i]);
+}
+
 lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject,
                                  char text[LETHE_DIGEST_TEXT]) {
-    /* where things lie does not change what is computed; what lies there is digested instead */
-    static const char *const places[] = {"out", "data-dir", "model", "checkpoint-seconds"};
     char val[LETHE_DIGEST_TEXT], forget[LETHE_DIGEST_TEXT];
     LETHE_TRY(lethe__split_digest(subject->split, LETHE_PART_VAL, val));
     LETHE_TRY(lethe__split_digest(subject->split, LETHE_PART_FORGET, forget));
     json_t *config = lethe__option_set_to_json(&job->set);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        json_object_del(config, places[i]);
+    lethe__config_strip(config); /* what lies at those places is digested instead */
     json_t *identity =
         json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "version", lethe_version(), "command", job->command,
                   "config", config, "data", lethe_dataset_get_info(subject->dataset)->digest, "val", val,

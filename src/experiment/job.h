@@ -29,6 +29,10 @@ lethe_status lethe__job_run(const lethe__job *job, lethe_run_result *out);
 lethe_status lethe__job_estimate(const lethe__job *job, lethe_part part, int n_trainings,
                                  lethe_estimate *out);
 
+/* Removes from a stored configuration what says where things lie, or how often they are stored: that does not
+ * change what is computed. */
+void lethe__config_strip(json_t *config);
+
 /* Everything that has to be the same for an interrupted run to be continued, as a digest. */
 lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject,
                                  char text[LETHE_DIGEST_TEXT]);
@@ -49,7 +53,11 @@ lethe_status lethe__prune_job_lend(lethe_prune_job *job, lethe_runtime *runtime,
 lethe_status lethe__unlearn_job_lend(lethe_unlearn_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__evaluate_job_lend(lethe_evaluate_job *job, lethe_runtime *runtime,
                                       lethe__option_set *set);
+lethe_status lethe__tune_job_lend(lethe_tune_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__predict_job_lend(lethe_predict_job *job, lethe_runtime *runtime, lethe__option_set *set);
+
+/* Finds the method of the job, and makes its default options when there are none; *made owns them. */
+lethe_status lethe__unlearn_job_find_method(lethe_unlearn_job *job, void **made);
 
 /* RUN/epoch-K.safetensors in fresh memory: the model of a run as it was after K epochs. */
 lethe_status lethe__kept_path(const char *run, int epoch, char **out);

@@ -151,6 +151,45 @@ static const lethe_option evaluate_table[] = {
     LETHE_OPTIONS_END,
 };
 
+static const lethe_option tune_table[] = {
+    {.name = "search",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_tune_job, search),
+     .placeholder = "NAME=LOW..HIGH",
+     .help = "numeric option of the method and the range to search, on a log scale: lr=0.001..0.2"},
+    {.name = "trials",
+     .type = LETHE_OPTION_INT,
+     .offset = offsetof(lethe_tune_job, trials),
+     .value = "8",
+     .minimum = 3,
+     .maximum = LETHE_TUNE_MOST_TRIALS,
+     .placeholder = "N",
+     .help = "values to try: half of them over the whole range, then around the best"},
+    {.name = "minutes",
+     .type = LETHE_OPTION_DOUBLE,
+     .offset = offsetof(lethe_tune_job, minutes),
+     .value = "0",
+     .minimum = 0,
+     .maximum = 1e6,
+     .placeholder = "N",
+     .help = "start no further trial once the unlearning runs have taken so long in all; 0 sets no bound"},
+    {.name = "reference",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_tune_job, reference),
+     .placeholder = "RUN_OR_FILE",
+     .help = "model to come close to, usually Retrain: the least disparity average wins"},
+    {.name = "least-va",
+     .type = LETHE_OPTION_DOUBLE,
+     .offset = offsetof(lethe_tune_job, least_va),
+     .value = "-1",
+     .minimum = -1,
+     .maximum = 100,
+     .placeholder = "PERCENT",
+     .help = "validation accuracy below which a trial cannot win; without --reference the highest UA above "
+             "it wins; -1 sets no bound"},
+    LETHE_OPTIONS_END,
+};
+
 static const lethe_option predict_table[] = {
     FORGET_ROW(lethe_predict_job),
     {.name = "split",
@@ -238,6 +277,11 @@ lethe_status lethe__evaluate_job_lend(lethe_evaluate_job *job, lethe_runtime *ru
     return lend_runtime(set, runtime);
 }
 
+lethe_status lethe__tune_job_lend(lethe_tune_job *job, lethe_runtime *runtime, lethe__option_set *set) {
+    LETHE_TRY(lethe__option_set_lend(set, "Search", tune_table, job));
+    return lethe__unlearn_job_lend(&job->trial, runtime, set);
+}
+
 lethe_status lethe__predict_job_lend(lethe_predict_job *job, lethe_runtime *runtime, lethe__option_set *set) {
     LETHE_TRY(lethe__option_set_lend(set, "Prediction", predict_table, job));
     LETHE_TRY(lend_subject(set, &job->data, &job->split, &job->model));
@@ -272,6 +316,12 @@ lethe_status lethe_evaluate_job_defaults(lethe_evaluate_job *job) {
     lethe__option_set set = {0};
     memset(job, 0, sizeof *job);
     return fill_defaults(&set, lethe__evaluate_job_lend(job, NULL, &set));
+}
+
+lethe_status lethe_tune_job_defaults(lethe_tune_job *job) {
+    lethe__option_set set = {0};
+    memset(job, 0, sizeof *job);
+    return fill_defaults(&set, lethe__tune_job_lend(job, NULL, &set));
 }
 
 lethe_status lethe_predict_job_defaults(lethe_predict_job *job) {

@@ -13,8 +13,7 @@ static lethe_status work(const lethe__job *job, const lethe__subject *subject, l
                          lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET));
 }
 
-/* Finds the method of the job, and makes its default options when there are none; *made owns them. */
-static lethe_status find_method(lethe_unlearn_job *options, void **made) {
+lethe_status lethe__unlearn_job_find_method(lethe_unlearn_job *options, void **made) {
     if (options->record == NULL && options->method == NULL)
         LETHE_FAIL(LETHE_USAGE, "no method was named; give --method NAME ('lethe help unlearn' lists them)");
     if (options->record == NULL)
@@ -40,7 +39,7 @@ static lethe_status prepare(lethe_unlearn_job *options, const lethe_runtime *run
                         .work = work};
     if (options->model.model == NULL)
         LETHE_FAIL(LETHE_USAGE, "unlearning needs a trained model; give --model RUN_OR_FILE");
-    LETHE_TRY(find_method(options, made));
+    LETHE_TRY(lethe__unlearn_job_find_method(options, made));
     LETHE_TRY(lethe__unlearn_job_lend(options, &job->runtime, &job->set));
     LETHE_TRY(lethe__job_complete(&job->set, &options->data, options->model.model));
     return options->record->check != NULL ? options->record->check(options->method_options) : LETHE_OK;
