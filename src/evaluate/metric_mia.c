@@ -194,13 +194,21 @@ static lethe_status run_measurements(attack_plan *plan, const lethe_runtime *run
     return LETHE_OK;
 }
 
-static void clear_results(lethe_evaluation *out) {
-    for (const lethe_metric *metric = lethe_metrics(); metric->name != NULL; metric++) {
-        for (size_t f = 0; metric->by_feature && f < LETHE_MIA_FEATURES; f++) {
-            ((double *)((char *)out + metric->offset))[f] = NAN;
-            ((lethe_interval *)((char *)out + metric->interval_offset))[f] = (lethe_interval){NAN, NAN};
-        }
+static void clear(double rates[LETHE_MIA_FEATURES], lethe_interval intervals[LETHE_MIA_FEATURES]) {
+    for (size_t f = 0; f < LETHE_MIA_FEATURES; f++) {
+        rates[f] = NAN;
+        intervals[f] = (lethe_interval){NAN, NAN};
     }
+}
+
+static void clear_results(lethe_evaluation *out) {
+    lethe_evaluation_intervals *interval = &out->interval;
+    clear(out->mia_efficacy, interval->mia_efficacy);
+    clear(out->mia_privacy, interval->mia_privacy);
+    clear(out->mia_efficacy_threshold, interval->mia_efficacy_threshold);
+    clear(out->mia_privacy_threshold, interval->mia_privacy_threshold);
+    clear(out->mia_class_matched, interval->mia_class_matched);
+    clear(out->mia_class_matched_threshold, interval->mia_class_matched_threshold);
 }
 
 lethe_status lethe__mia_measure(const lethe__mia_sets *sets, const lethe_evaluate_options *options,
