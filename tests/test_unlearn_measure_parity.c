@@ -1,6 +1,6 @@
-/* test_unlearn_measure_parity.c - what Fisher forgetting and influence unlearning measure, against PyTorch: diagonals
- * and variances, the right-hand side of Proposition 1, its solutions (by a dense inverse there) and the
- * official recursion. */
+/* test_unlearn_measure_parity.c - what Fisher forgetting and influence unlearning measure, against PyTorch:
+ * diagonals and variances, the right-hand side of Proposition 1, its solutions (by a dense inverse there) and
+ * the official recursion. */
 #include "tiny_training.h"
 
 #include "fixture_model.h"

@@ -13,7 +13,7 @@
 enum { MAX_PLANS = 5 };
 
 struct lethe__executor {
-    lethe__plan_request request; /* n and with_gradients vary from plan to plan */
+    lethe__plan_request request; /* n and what follows the forward pass vary from plan to plan */
     lethe__plan *plans[MAX_PLANS];
     int n_plans, oldest;
     uint8_t *arena;
@@ -70,11 +70,13 @@ static lethe_status provide_arena(lethe__executor *executor, lethe__plan *plan) 
 }
 
 /* Ends the forward pass that a backward might have followed: its plan or its activations may have to go. */
-static lethe_status get_plan(lethe__executor *executor, int n, bool with_gradients, lethe__plan **out) {
+static lethe_status get_plan(lethe__executor *executor, int n, lethe__mode mode, lethe__plan **out) {
+    bool with_gradients = mode != LETHE__MODE_PREDICT, with_samples = mode == LETHE__MODE_GRADIENT;
     executor->forward_plan = NULL;
     for (int i = 0; i < executor->n_plans; i++) {
         const lethe__plan_request *request = &executor->plans[i]->request;
-        if (request->n == n && request->with_gradients == with_gradients) {
+        if (request->n == n && request->with_gradients == with_gradients &&
+            request->with_samples == with_samples) {
             *out = executor->plans[i];
             return provide_arena(executor, *out);
         }
@@ -82,6 +84,7 @@ static lethe_status get_plan(lethe__executor *executor, int n, bool with_gradien
     lethe__plan_request request = executor->request;
     request.n = n;
     request.with_gradients = with_gradients;
+    request.with_samples = with_samples;
     lethe__plan *plan;
     LETHE_TRY(lethe__plan_create(&request, &plan));
     lethe_status status = provide_arena(executor, plan);
@@ -106,7 +109,7 @@ lethe_status lethe__executor_forward(lethe__executor *executor, lethe__mode mode
                                      int n, const float **logits) {
     lethe__plan *plan;
     omp_set_num_threads(executor->request.threads);
-    LETHE_TRY(get_plan(executor, n, mode != LETHE__MODE_PREDICT, &plan));
+    LETHE_TRY(get_plan(executor, n, mode, &plan));
     plan->operations[0].src.data = (void *)images; /* read only: no operation writes to its src */
     for (size_t i = 0; i < plan->n_operations; i++)
         LETHE_TRY(plan->operations[i].implementation->forward(&plan->operations[i], mode));
@@ -163,7 +166,7 @@ lethe_status lethe__executor_describe(lethe__executor *executor, lethe__mode mod
     static const char *const kinds[LETHE__OP_KINDS] = {"normalise",   "convolution",  "batchnorm", "max pool",
                                                        "global pool", "pad shortcut", "linear"};
     lethe__plan *plan;
-    LETHE_TRY(get_plan(executor, n, mode != LETHE__MODE_PREDICT, &plan));
+    LETHE_TRY(get_plan(executor, n, mode, &plan));
     for (size_t i = 0; i < plan->n_operations; i++) {
         const lethe__operation *operation = &plan->operations[i];
         const lethe__implementation *implementation = operation->implementation;

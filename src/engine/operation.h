@@ -58,6 +58,7 @@ struct lethe__operation {
     lethe__weights *weights;
     int threads;
     bool with_gradients; /* a backward may follow */
+    bool with_samples;   /* sample_products may follow */
     bool wants_diff_src; /* in backward diff_src will not be NULL; known at create */
 
     lethe__view src, residual, dst; /* residual.data NULL: none */

@@ -116,6 +116,7 @@ static lethe_status make_operation(const lethe__plan_request *request, const let
                                     .weights = weights,
                                     .threads = request->threads,
                                     .with_gradients = request->with_gradients,
+                                    .with_samples = request->with_samples,
                                     .wants_diff_src = needs_gradient(request, node->src),
                                     .src = tensor_view(request, node->src),
                                     .residual = tensor_view(request, node->residual),
@@ -135,7 +136,7 @@ static lethe_status make_operation(const lethe__plan_request *request, const let
     LETHE_TRY(choose_implementation(request, operation));
     if (operation->implementation->create != NULL)
         LETHE_TRY(operation->implementation->create(operation));
-    size_t samples = request->with_gradients ? lethe__operation_sample_scratch_bytes(operation) : 0;
+    size_t samples = request->with_samples ? lethe__operation_sample_scratch_bytes(operation) : 0;
     if (samples > operation->scratch_bytes)
         operation->scratch_bytes = samples;
     return LETHE_OK;

@@ -22,6 +22,7 @@ typedef struct lethe__plan_request {
     lethe_backend backend;
     int threads, n; /* batch */
     bool with_gradients;
+    bool with_samples; /* those of single samples, too */
 } lethe__plan_request;
 
 typedef struct lethe__plan {

@@ -96,7 +96,8 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
 static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     (void)mode;
     const lethe__amx_state *state = operation->state;
-    lethe__amx_gradient_run(state, operation);
+    if (operation->diff_weight != NULL)
+        lethe__amx_gradient_run(state, operation);
     if (operation->diff_src != NULL)
         lethe__amx_pass_run(state, &state->backward, operation, operation->diff_dst, operation->diff_src);
     return LETHE_OK;

@@ -271,10 +271,11 @@ double lethe__exact_cross_entropy(lethe__dual logits, const int32_t *labels, int
     for (int s = 0; s < n; s++) {
         size_t row = (size_t)s * (size_t)classes;
         const double *z = logits.value + row;
-        double largest = z[0], sum = 0, mean_tangent = 0;
+        double largest = z[0], mean_tangent = 0;
         for (int k = 1; k < classes; k++)
             largest = fmax(largest, z[k]);
-        for (int k = 0; k < classes; k++)
+        double sum = exp((z[0] - largest) / temperature);
+        for (int k = 1; k < classes; k++)
             sum += exp((z[k] - largest) / temperature);
         loss += log(sum) + (largest - z[labels[s]]) / temperature;
         for (int k = 0; k < classes; k++) {

@@ -11,13 +11,13 @@
  *     the definition takes 36.
  *
  * The weight gradient turns the same sum round: G' [ sum over tiles (B' d B) * (A diff A') ] G. B, A and G
- * hold 0, 1 and 1/2 only, so that f32 loses little: some 2e-7 of the norm. The products use the register tiles
- * of convolution_kernels.c (a "run" is the channels of one tile at one point), the transforms those of
+ * hold 0, 1 and 1/2 only, so that f32 loses little: some 2e-7 of the norm. The products use the register
+ * tiles of convolution_kernels.c (a "run" is the channels of one tile at one point), the transforms those of
  * winograd_kernels.c.
  *
  * Work is cut into blocks of tiles, such that a block's points stay in the second-level cache. No sum crosses
- * tiles but that of the weight gradient, which is taken in groups of tiles that depend on the shape alone, and
- * added in their order: the same bits for any number of threads. */
+ * tiles but that of the weight gradient, which is taken in groups of tiles that depend on the shape alone,
+ * and added in their order: the same bits for any number of threads. */
 #include "base/fail.h"
 #include "base/memory.h"
 #include "engine/implementations.h"
@@ -57,9 +57,10 @@ static bool supports(const lethe__operation *operation) {
     const lethe__node *node = operation->node;
     const lethe__view *src = &operation->src, *dst = &operation->dst;
     int lanes = (int)choose_kernels()->lanes;
-    return src->dtype == LETHE__F32 && node->bias < 0 && node->kernel == 3 && node->stride == 1 &&
-           node->padding == 1 && src->c >= MIN_CHANNELS && dst->c >= MIN_CHANNELS && src->c % lanes == 0 &&
-           dst->c % lanes == 0 && src->h > 1 && src->w > 1;
+    /* products with single samples have a fast path in the direct kernels alone */
+    return !operation->with_samples && src->dtype == LETHE__F32 && node->bias < 0 && node->kernel == 3 &&
+           node->stride == 1 && node->padding == 1 && src->c >= MIN_CHANNELS && dst->c >= MIN_CHANNELS &&
+           src->c % lanes == 0 && dst->c % lanes == 0 && src->h > 1 && src->w > 1;
 }
 
 static const lethe__winograd_kernels *choose_transforms(void) {
@@ -251,8 +252,7 @@ static void gather(const direction *g, const place *at, int y, int x, int side, 
     }
 }
 
-static void scatter(const direction *g, const place *at, size_t channels, const float *edge,
-                    float *map) {
+static void scatter(const direction *g, const place *at, size_t channels, const float *edge, float *map) {
     for (int i = 0; i < 4; i++, edge += channels)
         if (at->y + i / 2 < g->h && at->x + i % 2 < g->w)
             memcpy(map + pixel_at(g, at, at->y + i / 2, at->x + i % 2) * channels, edge,
@@ -267,15 +267,14 @@ static bool square_inside(const direction *g, int y, int x, int side) {
 static lethe__winograd_tile open_tile(const direction *g, const place *at, int y, int x, int side,
                                       size_t channels, const float *map, float *edge) {
     bool inside = square_inside(g, y, x, side);
-    return (lethe__winograd_tile){
-        .pixels = inside ? (float *)map + pixel_at(g, at, y, x) * channels : edge,
-        .row = (inside ? (size_t)g->w : (size_t)side) * channels,
-        .step = channels,
-        .channels = channels};
+    return (lethe__winograd_tile){.pixels = inside ? (float *)map + pixel_at(g, at, y, x) * channels : edge,
+                                  .row = (inside ? (size_t)g->w : (size_t)side) * channels,
+                                  .step = channels,
+                                  .channels = channels};
 }
 
-static void sources_to_points(const direction *g, const float *src, size_t first, size_t n,
-                              float *points, float *edge) {
+static void sources_to_points(const direction *g, const float *src, size_t first, size_t n, float *points,
+                              float *edge) {
     size_t channels = (size_t)g->in;
     for (size_t i = 0; i < n; i++) {
         place at = place_of(g, first + i);
@@ -322,16 +321,16 @@ static void multiply(const direction *g, const float *from, size_t n, float *to)
     int two = 2 * (int)g->kernels->lanes;
     for (size_t point = 0; point < POINTS; point++)
         for (int first = 0; first < g->out; first += two) {
-            lethe__tile_task task = {
-                .src = from + point * pitch_of(g, g->in),
-                .weights = g->weights + point * (size_t)g->in * (size_t)g->out + packed_at(g, 0, first, 0),
-                .dst = to + point * pitch_of(g, g->out) + first,
-                .src_offsets = g->src_offsets,
-                .dst_offsets = g->dst_offsets,
-                .n_pixels = n,
-                .n_rows = 1,
-                .run = (size_t)g->in,
-                .vectors = block_channels(g, first) / (int)g->kernels->lanes};
+            lethe__tile_task task = {.src = from + point * pitch_of(g, g->in),
+                                     .weights = g->weights + point * (size_t)g->in * (size_t)g->out +
+                                                packed_at(g, 0, first, 0),
+                                     .dst = to + point * pitch_of(g, g->out) + first,
+                                     .src_offsets = g->src_offsets,
+                                     .dst_offsets = g->dst_offsets,
+                                     .n_pixels = n,
+                                     .n_rows = 1,
+                                     .run = (size_t)g->in,
+                                     .vectors = block_channels(g, first) / (int)g->kernels->lanes};
             g->kernels->tiles(&task);
         }
 }
@@ -362,16 +361,16 @@ static void add_products(const direction *g, const float *from, const float *gra
             const float *row = gradients + point * pitch_of(g, g->out) + first;
             for (size_t i = 0; i < n; i++)
                 memcpy(packed + i * channels, row + i * (size_t)g->out, channels * sizeof(float));
-            lethe__gradient_task task = {
-                .src = from + point * pitch_of(g, g->in),
-                .diff_dst = packed,
-                .diff_weights = sums + point * (size_t)g->in * (size_t)g->out + packed_at(g, 0, first, 0),
-                .images = 1,
-                .height = 1,
-                .width = n,
-                .src_step = (size_t)g->in,
-                .run = (size_t)g->in,
-                .vectors = (int)(channels / g->kernels->lanes)};
+            lethe__gradient_task task = {.src = from + point * pitch_of(g, g->in),
+                                         .diff_dst = packed,
+                                         .diff_weights = sums + point * (size_t)g->in * (size_t)g->out +
+                                                         packed_at(g, 0, first, 0),
+                                         .images = 1,
+                                         .height = 1,
+                                         .width = n,
+                                         .src_step = (size_t)g->in,
+                                         .run = (size_t)g->in,
+                                         .vectors = (int)(channels / g->kernels->lanes)};
             g->kernels->gradient(&task);
         }
 }
@@ -389,13 +388,12 @@ static void finish_gradient(const direction *g, const float *groups, float *diff
                 for (size_t group = 0; group < g->n_groups; group++)
                     for (size_t i = 0; i < POINTS; i++)
                         points[i] += from[(group * POINTS + i) * point];
-                points_to_filter(points,
-                                 diff_weight + 9 * ((size_t)(first + o) * (size_t)g->in + (size_t)k));
+                points_to_filter(points, diff_weight + 9 * ((size_t)(first + o) * (size_t)g->in + (size_t)k));
             }
 }
 
 static void weight_gradient(const direction *g, const float *src, const float *diff_dst, int n,
-                              float *diff_weight, float *scratch) {
+                            float *diff_weight, float *scratch) {
     size_t n_tiles = (size_t)n * g->tiles, n_blocks = (n_tiles + g->block - 1) / g->block;
     float *groups = scratch + (size_t)g->threads * thread_scratch(g);
     memset(groups, 0, g->n_groups * weights_size(g) * sizeof(float));
@@ -433,8 +431,9 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
 static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     (void)mode;
     const winograd *both = operation->state;
-    weight_gradient(&both->forward, operation->src.data, operation->diff_dst, operation->src.n,
-                    operation->diff_weight, operation->scratch);
+    if (operation->diff_weight != NULL)
+        weight_gradient(&both->forward, operation->src.data, operation->diff_dst, operation->src.n,
+                        operation->diff_weight, operation->scratch);
     if (operation->diff_src != NULL)
         run(&both->backward, operation->diff_dst, operation->src.n, operation->diff_src, operation->scratch);
     return LETHE_OK;

@@ -13,9 +13,9 @@
  *          | 0  1  0 -1 |
  *
  * Neighbouring source tiles overlap by two pixels. One vector of channels at a time stays in registers: 16
- * loads, 32 additions, 16 stores for a source tile; 16 loads, 24 additions, 4 stores for a result; 4 loads, 12
- * additions, 16 stores for a gradient. The products between the two cost 16 multiply-adds for each channel of
- * the other side, so that from some 32 channels on the transforms are a small part. */
+ * loads, 32 additions, 16 stores for a source tile; 16 loads, 24 additions, 4 stores for a result; 4 loads,
+ * 12 additions, 16 stores for a gradient. The products between the two cost 16 multiply-adds for each channel
+ * of the other side, so that from some 32 channels on the transforms are a small part. */
 #include "engine/native/winograd_kernels.h"
 
 #if defined(__AVX512F__)
