@@ -50,7 +50,7 @@ static void write_methods(const lethe__command *command, FILE *stream) {
     lethe__method_help method;
     fputs("\nMethods:\n", stream);
     for (size_t i = 0; command->method(i, &method); i++)
-        fprintf(stream, "  %-12s %s (%s)\n", method.name, method.title, method.source);
+        fprintf(stream, "  %-16s %s (%s)\n", method.name, method.title, method.source);
 }
 
 lethe_status lethe__help_command(const lethe__call *call, FILE *stream) {

@@ -34,21 +34,22 @@ lethe_status lethe__train_sparse(lethe_trainer *trainer, lethe_samples samples,
 
 /* Gradients of the trainer's model on one batch, with BatchNorm in training mode, in double. Nothing of the
  * model moves. */
-typedef struct lethe__measure {
+typedef struct lethe__exact_batch {
     const lethe_model *model;
     lethe__exact *exact;
     lethe__loader *loader;
     lethe__batch batch;
     double *parameters, *buffers, *gradient, *diff_logits;
     double *direction, *product; /* [parameter_size], product = H direction; NULL without tangents */
-} lethe__measure;
+} lethe__exact_batch;
 
 /* The batch is what the training with `fit` would take first if its batches were of n samples (all, where
  * there are fewer) and not augmented. Close in every case. */
-lethe_status lethe__measure_open(lethe_trainer *trainer, lethe_samples samples, size_t n,
-                                 const lethe_fit_options *fit, bool tangents, lethe__measure *measure);
-void lethe__measure_close(lethe__measure *measure);
+lethe_status lethe__exact_batch_open(lethe_trainer *trainer, lethe_samples samples, size_t n,
+                                     const lethe_fit_options *fit, bool tangents,
+                                     lethe__exact_batch *measure);
+void lethe__exact_batch_close(lethe__exact_batch *measure);
 /* Fills `gradient` of the mean cross-entropy of logits / temperature and, with tangents, `product`. */
-lethe_status lethe__measure_run(lethe__measure *measure, double temperature);
+lethe_status lethe__exact_batch_run(lethe__exact_batch *measure, double temperature);
 
 #endif

@@ -40,7 +40,7 @@ static const lethe_option option_table[] = {
 };
 
 /* The direction is the gradient over the weights that may be pruned and are still there. */
-static void point_along_gradient(lethe__measure *measure) {
+static void point_along_gradient(lethe__exact_batch *measure) {
     const lethe_model *model = measure->model;
     for (size_t s = 0; s < model->graph->n_parameters; s++) {
         const lethe__slot *slot = &model->graph->parameters[s];
@@ -51,12 +51,12 @@ static void point_along_gradient(lethe__measure *measure) {
     }
 }
 
-static lethe_status prune_by_flow(lethe_trainer *trainer, lethe__measure *measure,
+static lethe_status prune_by_flow(lethe_trainer *trainer, lethe__exact_batch *measure,
                                   const grasp_options *options) {
     const lethe_model *model = measure->model;
-    LETHE_TRY(lethe__measure_run(measure, options->temperature)); /* along 0: the gradient alone counts */
+    LETHE_TRY(lethe__exact_batch_run(measure, options->temperature)); /* along 0: the gradient alone counts */
     point_along_gradient(measure);
-    LETHE_TRY(lethe__measure_run(measure, options->temperature));
+    LETHE_TRY(lethe__exact_batch_run(measure, options->temperature));
     for (size_t i = 0; i < model->graph->parameter_size; i++)
         measure->product[i] *= measure->parameters[i];
     return lethe__prune_lowest(trainer, measure->product,
@@ -65,12 +65,12 @@ static lethe_status prune_by_flow(lethe_trainer *trainer, lethe__measure *measur
 
 static lethe_status run(lethe_trainer *trainer, lethe_samples samples, const void *given) {
     const grasp_options *options = given;
-    lethe__measure measure;
+    lethe__exact_batch measure;
     lethe_status status =
-        lethe__measure_open(trainer, samples, options->samples, &options->shared.fit, true, &measure);
+        lethe__exact_batch_open(trainer, samples, options->samples, &options->shared.fit, true, &measure);
     if (status == LETHE_OK)
         status = prune_by_flow(trainer, &measure, options);
-    lethe__measure_close(&measure);
+    lethe__exact_batch_close(&measure);
     LETHE_TRY(status);
     return lethe__train_sparse(trainer, samples, &options->shared);
 }

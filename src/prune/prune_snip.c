@@ -29,9 +29,10 @@ static const lethe_option option_table[] = {
     LETHE_OPTIONS_END,
 };
 
-static lethe_status prune_by_sensitivity(lethe_trainer *trainer, lethe__measure *measure, double sparsity) {
+static lethe_status prune_by_sensitivity(lethe_trainer *trainer, lethe__exact_batch *measure,
+                                         double sparsity) {
     const lethe_model *model = measure->model;
-    LETHE_TRY(lethe__measure_run(measure, 1));
+    LETHE_TRY(lethe__exact_batch_run(measure, 1));
     for (size_t i = 0; i < model->graph->parameter_size; i++)
         measure->gradient[i] = fabs(measure->parameters[i] * measure->gradient[i]);
     return lethe__prune_lowest(trainer, measure->gradient, lethe__count_removed(model, sparsity));
@@ -39,12 +40,12 @@ static lethe_status prune_by_sensitivity(lethe_trainer *trainer, lethe__measure 
 
 static lethe_status run(lethe_trainer *trainer, lethe_samples samples, const void *given) {
     const snip_options *options = given;
-    lethe__measure measure;
+    lethe__exact_batch measure;
     lethe_status status =
-        lethe__measure_open(trainer, samples, options->samples, &options->shared.fit, false, &measure);
+        lethe__exact_batch_open(trainer, samples, options->samples, &options->shared.fit, false, &measure);
     if (status == LETHE_OK)
         status = prune_by_sensitivity(trainer, &measure, options->shared.sparsity);
-    lethe__measure_close(&measure);
+    lethe__exact_batch_close(&measure);
     LETHE_TRY(status);
     return lethe__train_sparse(trainer, samples, &options->shared);
 }

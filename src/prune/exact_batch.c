@@ -1,4 +1,4 @@
-/* measure.c - gradients and Hessian-vector products of one batch in double, for scores.
+/* exact_batch.c - gradients and Hessian-vector products of one batch in double, for scores.
  *
  * A score ranks a weight among millions, and the sign and order of small scores decide: in f32 the flips of
  * ReLUs alone move a deep network's gradient by a hundredth. Cost: see engine/exact.h. Memory, since a
@@ -13,7 +13,7 @@ static void widen(const float *values, size_t n, double *wide) {
         wide[i] = (double)values[i];
 }
 
-static lethe_status fill(bool tangents, int threads, lethe__measure *measure) {
+static lethe_status fill(bool tangents, int threads, lethe__exact_batch *measure) {
     const lethe__graph *graph = measure->model->graph;
     size_t n_parameters = graph->parameter_size, n = (size_t)measure->batch.n;
     LETHE_TRY(lethe__allocate(n_parameters, sizeof(double), &measure->parameters));
@@ -32,10 +32,11 @@ static lethe_status fill(bool tangents, int threads, lethe__measure *measure) {
     return LETHE_OK;
 }
 
-lethe_status lethe__measure_open(lethe_trainer *trainer, lethe_samples samples, size_t n,
-                                 const lethe_fit_options *fit, bool tangents, lethe__measure *measure) {
+lethe_status lethe__exact_batch_open(lethe_trainer *trainer, lethe_samples samples, size_t n,
+                                     const lethe_fit_options *fit, bool tangents,
+                                     lethe__exact_batch *measure) {
     const lethe_runtime *runtime = lethe_trainer_runtime(trainer);
-    *measure = (lethe__measure){.model = lethe_trainer_model(trainer)};
+    *measure = (lethe__exact_batch){.model = lethe_trainer_model(trainer)};
     LETHE_TRY(lethe__check_samples(measure->model, "pruning", samples));
     n = n < samples.n ? n : samples.n;
     LETHE_TRY(lethe__loader_create(samples, n, false, fit->shuffle, runtime->seed, runtime->threads,
@@ -44,7 +45,7 @@ lethe_status lethe__measure_open(lethe_trainer *trainer, lethe_samples samples, 
     return fill(tangents, runtime->threads, measure);
 }
 
-void lethe__measure_close(lethe__measure *measure) {
+void lethe__exact_batch_close(lethe__exact_batch *measure) {
     lethe__exact_destroy(&measure->exact);
     lethe__loader_destroy(&measure->loader);
     lethe__free(measure->parameters);
@@ -55,7 +56,7 @@ void lethe__measure_close(lethe__measure *measure) {
     lethe__free(measure->product);
 }
 
-lethe_status lethe__measure_run(lethe__measure *measure, double temperature) {
+lethe_status lethe__exact_batch_run(lethe__exact_batch *measure, double temperature) {
     int n = measure->batch.n, classes = measure->model->info.classes;
     bool tangents = measure->direction != NULL;
     lethe__dual logits, diff_logits = {measure->diff_logits, NULL};
