@@ -33,8 +33,8 @@ holds wrecked/run.json '"wrecked": true'
 holds wrecked/run.json '"bound": 99.9'
 is_there wrecked/model.safetensors
 same dense/model.safetensors before
-run 0 unlearn --model dense --forget class=3 --method ft --lr 0 --epochs 1 --batch 16 --wreck-bound 0 --out kept $quiet
-holds kept/run.json '"wrecked": false'
+run 0 unlearn --model dense --forget class=3 --method ft --lr 0 --epochs 1 --batch 16 --wreck-bound 0 --out unguarded $quiet
+holds unguarded/run.json '"wrecked": false'
 
 printf 'method: l1-sparse\ngamma: 0.001\nschedule: growing\nmodel: sparse\nforget: random=0.2\nepochs: 1\n' >l1.yaml
 run 0 unlearn --config l1.yaml --out l1 $quiet
