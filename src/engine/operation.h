@@ -2,8 +2,8 @@
  *
  * The plan fills an lethe__operation with shapes and pointers into the arena and the flat vectors; an
  * implementation reads and writes through them. Implementations of one kind stand in one list, best first;
- * the plan takes the first whose `supports` says yes. `ref` supports everything and is the oracle of every
- * test. */
+ * the plan takes the first that supports and prefers an operation. `ref` supports everything and is the
+ * oracle of every test. */
 #ifndef LETHE_ENGINE_OPERATION_H
 #define LETHE_ENGINE_OPERATION_H
 
@@ -33,6 +33,9 @@ typedef struct lethe__implementation {
     const char *name; /* "ref", "native", "amx", "onednn" */
     lethe__op_kind kind;
     bool (*supports)(const lethe__operation *operation);
+    /* Optional: is it also worth it? By the shape alone, as `lethe bench ops` measured, so that bits never
+     * depend on a timing. NULL: wherever it is supported. */
+    bool (*prefers)(const lethe__operation *operation);
     /* Optional: makes primitives into operation->state and sets workspace_bytes (kept from forward to
      * backward) and scratch_bytes (valid within one call). Pointers are not set yet. */
     lethe_status (*create)(lethe__operation *operation);

@@ -98,7 +98,8 @@ static lethe_status choose_implementation(const lethe__plan_request *request, le
     for (const lethe__implementation *const *each = lethe__implementations(operation->node->kind);
          *each != NULL; each++) {
         bool last = each[1] == NULL; /* the reference stands last */
-        if ((request->backend == LETHE_BACKEND_AUTO || last) && (*each)->supports(operation)) {
+        if ((request->backend == LETHE_BACKEND_AUTO || last) && (*each)->supports(operation) &&
+            ((*each)->prefers == NULL || (*each)->prefers(operation))) {
             operation->implementation = *each;
             return LETHE_OK;
         }

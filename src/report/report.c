@@ -210,7 +210,8 @@ static void compare_with_retrain(const lethe_report *report, lethe__row *row) {
 }
 
 static lethe_status make_rows(lethe_report *report, trial *trials, size_t n) {
-    qsort(trials, n, sizeof *trials, by_group);
+    if (n > 0)
+        qsort(trials, n, sizeof *trials, by_group);
     for (size_t first = 0, end; first < n; first = end) {
         for (end = first + 1; end < n && by_group(&trials[first], &trials[end]) == 0; end++)
             ;
