@@ -55,8 +55,32 @@ typedef struct lethe_bench_result {
     double samples_per_second; /* median over the repeats */
     double lowest, highest;
     double loader_share; /* of the time, spent on making batches */
+    double peak_flops;   /* operations a second that this machine can do in this precision, measured; a
+                            multiply-add counts as two */
+    double peak_share;   /* of it, reached with the operations of convolutions and linear layers */
+    double peak_bytes;   /* bytes a second to and from memory, measured */
 } lethe_bench_result;
 LETHE_API lethe_status lethe_bench(const lethe_bench_options *options, const lethe_runtime *runtime,
                                    lethe_bench_result *out);
+
+/* One shape of operation in a network, timed alone by one implementation. */
+typedef struct lethe_bench_operation {
+    const char *kind;           /* "convolution" */
+    int input[3], output[3];    /* h, w, c */
+    int kernel, stride;         /* 0: has none */
+    bool residual;              /* adds a second input */
+    size_t count;               /* operations of this shape in the network */
+    const char *implementation; /* "winograd" */
+    bool chosen;                /* the one that a plan takes */
+    double seconds[2];         /* forward, backward (0: none), of one operation on a batch; best of several */
+    double flops[2], bytes[2]; /* that it does, and has to move at least */
+    double peak_flops, peak_bytes; /* a second, of this machine */
+} lethe_bench_operation;
+
+/* Calls `take` for every shape of operation of the architecture and every implementation that supports it, in
+ * the order of the network. The record is valid during the call. Takes some seconds an architecture. */
+LETHE_API lethe_status
+lethe_bench_operations(const lethe_bench_options *options, const lethe_runtime *runtime,
+                       void (*take)(void *user, const lethe_bench_operation *operation), void *user);
 
 #endif

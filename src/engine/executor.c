@@ -163,8 +163,6 @@ lethe_status lethe__executor_sample_products(lethe__executor *executor, const fl
 
 lethe_status lethe__executor_describe(lethe__executor *executor, lethe__mode mode, int n,
                                       void (*write)(void *user, const char *line), void *user) {
-    static const char *const kinds[LETHE__OP_KINDS] = {"normalise",   "convolution",  "batchnorm", "max pool",
-                                                       "global pool", "pad shortcut", "linear"};
     lethe__plan *plan;
     LETHE_TRY(get_plan(executor, n, mode, &plan));
     for (size_t i = 0; i < plan->n_operations; i++) {
@@ -172,8 +170,8 @@ lethe_status lethe__executor_describe(lethe__executor *executor, lethe__mode mod
         const lethe__implementation *implementation = operation->implementation;
         const lethe__node *node = operation->node;
         char line[256];
-        snprintf(line, sizeof line, "%-12s %4dx%dx%-4d %-28s %-8s %s", kinds[node->kind], operation->dst.h,
-                 operation->dst.w, operation->dst.c,
+        snprintf(line, sizeof line, "%-12s %4dx%dx%-4d %-28s %-8s %s", lethe__op_kind_name(node->kind),
+                 operation->dst.h, operation->dst.w, operation->dst.c,
                  node->weight >= 0 ? operation->graph->parameters[node->weight].name : "",
                  implementation->name,
                  implementation->describe != NULL ? implementation->describe(operation) : "");

@@ -36,3 +36,9 @@ size_t lethe__operation_sample_scratch_bytes(const lethe__operation *operation) 
     return own->sample_scratch_bytes != NULL ? own->sample_scratch_bytes(operation)
                                              : lethe__ref_sample_scratch_bytes(operation);
 }
+
+const char *lethe__op_kind_name(lethe__op_kind kind) {
+    static const char *const names[LETHE__OP_KINDS] = {"normalise",   "convolution",  "batchnorm", "max pool",
+                                                       "global pool", "pad shortcut", "linear"};
+    return names[kind];
+}

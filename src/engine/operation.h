@@ -94,6 +94,9 @@ size_t lethe__operation_sample_scratch_bytes(const lethe__operation *operation);
 /* All implementations of one kind, best first, ended by NULL. */
 const lethe__implementation *const *lethe__implementations(lethe__op_kind kind);
 
+/* "convolution" */
+const char *lethe__op_kind_name(lethe__op_kind kind);
+
 /* bf16 <-> f32, round to nearest even; NaN stays NaN. */
 static inline float lethe__bf16_to_f32(uint16_t value) {
     union {

@@ -8,6 +8,9 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "data/loader.h"
+#include "engine/peak.h"
+#include "engine/profile.h"
+#include "models/model.h"
 #include <lethe/machine.h>
 #include <lethe/train.h>
 #include <stdlib.h>
@@ -139,12 +142,19 @@ static lethe_status run(timing *bench, lethe_bench_result *out) {
     for (int i = 0; i < n; i++)
         LETHE_TRY(measure(bench, &rates[i]));
     LETHE_TRY(measure_loader(bench, &loader_rate));
+    lethe__peak peak;
+    LETHE_TRY(lethe__peak_measure(lethe_precision_resolve(bench->runtime.precision),
+                                  lethe_threads_resolve(bench->runtime.threads), &peak));
     qsort(rates, (size_t)n, sizeof *rates, by_value);
     double median = (rates[(n - 1) / 2] + rates[n / 2]) / 2;
+    double flops = lethe__graph_flops(bench->model->graph, bench->options->mode == LETHE_BENCH_TRAIN);
     *out = (lethe_bench_result){.samples_per_second = median,
                                 .lowest = rates[0],
                                 .highest = rates[n - 1],
-                                .loader_share = median / loader_rate};
+                                .loader_share = median / loader_rate,
+                                .peak_flops = peak.flops,
+                                .peak_share = flops * median / peak.flops,
+                                .peak_bytes = peak.bytes};
     return LETHE_OK;
 }
 

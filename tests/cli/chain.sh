@@ -98,3 +98,8 @@ run 0 doctor --arch resnet20s --threads 1
 prints 'convolution  *passed'
 run 0 bench --arch resnet20s --batch 8 --seconds 0.05 --repeats 1 --image-size 28 --threads 1 --json
 prints '"samples_per_second": [0-9]'
+prints '"peak_share": [0-9]'
+run 0 bench ops --arch resnet20s --batch 2 --image-size 28 --threads 1
+prints 'convolution 3x3/2 28x28x16-32'
+run 2 bench layers
+prints "'layers' is not a benchmark"

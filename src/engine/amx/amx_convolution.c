@@ -18,13 +18,11 @@
 
 enum { MIN_IMAGES = 16, MIN_CHANNELS = 32, MAX_STRIDE = 2 };
 
-/* Whether this machine has what the kernels use. */
 static bool runs_here(void) {
 #ifdef LETHE__TILE_EMULATED
     return true;
 #else
-    return lethe__isa_choose() == LETHE__AVX512 &&
-           lethe_precision_resolve(LETHE_PRECISION_AUTO) == LETHE_PRECISION_BF16;
+    return lethe__amx_present();
 #endif
 }
 

@@ -3,6 +3,7 @@
 #define LETHE_ENGINE_AMX_AMX_CONVOLUTION_H
 
 #include "engine/amx/amx_kernels.h"
+#include "engine/native/native.h"
 #include "engine/operation.h"
 
 /* lethe__amx_convolution for any machine, with the instructions in plain C: linked with tests only. */
@@ -32,6 +33,12 @@ typedef struct lethe__amx_state {
     lethe__amx_pass forward, backward;
     lethe__amx_sums gradient;
 } lethe__amx_state;
+
+/* Whether this machine has what the kernels use. */
+static inline bool lethe__amx_present(void) {
+    return lethe__isa_choose() == LETHE__AVX512 &&
+           lethe_precision_resolve(LETHE_PRECISION_AUTO) == LETHE_PRECISION_BF16;
+}
 
 static inline int lethe__amx_blocks(int n) {
     return (n + LETHE__AMX_SIDE - 1) / LETHE__AMX_SIDE;

@@ -219,6 +219,17 @@ static void pack_transposed(const lethe__amx_pixel *from, uint16_t *block) {
     }
 }
 
+static void products(size_t rounds) {
+    lethe__tiles_open();
+    for (size_t round = 0; round < rounds; round++) {
+        TILE_PRODUCT(0, 4, 6);
+        TILE_PRODUCT(1, 4, 7);
+        TILE_PRODUCT(2, 5, 6);
+        TILE_PRODUCT(3, 5, 7);
+    }
+    lethe__tiles_close();
+}
+
 #ifdef LETHE__TILE_EMULATED
 const lethe__amx_kernels lethe__amx_kernels_emulated = {
 #else
@@ -232,4 +243,5 @@ const lethe__amx_kernels lethe__amx_kernels_hardware = {
     .pack_images = pack_images,
     .pack_pairs = pack_pairs,
     .pack_transposed = pack_transposed,
+    .products = products,
 };

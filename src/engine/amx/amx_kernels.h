@@ -17,7 +17,8 @@
 enum {
     LETHE__AMX_SIDE = 32,                                 /* images or channels in a block */
     LETHE__AMX_BLOCK = LETHE__AMX_SIDE * LETHE__AMX_SIDE, /* values */
-    LETHE__AMX_TAPS = 9                                   /* of a filter, at most */
+    LETHE__AMX_TAPS = 9,                                  /* of a filter, at most */
+    LETHE__AMX_ROUND_FLOPS = 4 * 2 * 16 * 16 * 32         /* of a round of `products` */
 };
 
 /* Up to 32 channels of one pixel of up to 32 images of an NHWC tensor: images lie `pitch` values apart. */
@@ -53,6 +54,8 @@ typedef struct lethe__amx_kernels {
     void (*pack_images)(const lethe__amx_pixel *from, uint16_t *block);
     void (*pack_pairs)(const lethe__amx_pixel *from, uint16_t *block);
     void (*pack_transposed)(const lethe__amx_pixel *from, uint16_t *block);
+    /* Rounds of four products of zeros in registers: the peak. Opens and closes the tiles itself. */
+    void (*products)(size_t rounds);
 } lethe__amx_kernels;
 
 extern const lethe__amx_kernels lethe__amx_kernels_hardware, lethe__amx_kernels_emulated;
