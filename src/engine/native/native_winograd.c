@@ -27,7 +27,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { POINTS = 16, SKEW = 16, MAX_GROUPS = 8 };
+enum { POINTS = 16, SKEW = 16, MAX_GROUPS = 8, LANES_MOST = 32 /* in a block of output channels */ };
 
 /* One direction of a convolution: maps [n, h, w, in] to maps [n, h, w, out]; forward, or backward-data with
  * the filter turned round. */
@@ -170,40 +170,48 @@ static int block_channels(const direction *g, int first) {
     return g->out - first < two ? g->out - first : two;
 }
 
-/* One filter to its points: G g G'. */
-static void filter_to_points(const float filter[9], float points[POINTS]) {
-    float rows[4][3];
-    for (int x = 0; x < 3; x++) {
-        float sum = 0.5f * (filter[x] + filter[6 + x]), middle = 0.5f * filter[3 + x];
-        rows[0][x] = filter[x];
-        rows[1][x] = sum + middle;
-        rows[2][x] = sum - middle;
-        rows[3][x] = filter[6 + x];
-    }
-    for (int y = 0; y < 4; y++) {
-        float sum = 0.5f * (rows[y][0] + rows[y][2]), middle = 0.5f * rows[y][1];
-        points[4 * y] = rows[y][0];
-        points[4 * y + 1] = sum + middle;
-        points[4 * y + 2] = sum - middle;
-        points[4 * y + 3] = rows[y][2];
-    }
+/* Filters of a block of output channels beside each other, and their points: a row is one tap or point. */
+typedef float filter_rows[9][LANES_MOST];
+typedef float point_rows[POINTS][LANES_MOST];
+
+/* Filters to their points: G g G'. */
+static void filters_to_points(const filter_rows filters, point_rows points) {
+    float rows[4][3][LANES_MOST];
+    for (int x = 0; x < 3; x++)
+        for (int o = 0; o < LANES_MOST; o++) {
+            float sum = 0.5f * (filters[x][o] + filters[6 + x][o]), middle = 0.5f * filters[3 + x][o];
+            rows[0][x][o] = filters[x][o];
+            rows[1][x][o] = sum + middle;
+            rows[2][x][o] = sum - middle;
+            rows[3][x][o] = filters[6 + x][o];
+        }
+    for (int y = 0; y < 4; y++)
+        for (int o = 0; o < LANES_MOST; o++) {
+            float sum = 0.5f * (rows[y][0][o] + rows[y][2][o]), middle = 0.5f * rows[y][1][o];
+            points[4 * y][o] = rows[y][0][o];
+            points[4 * y + 1][o] = sum + middle;
+            points[4 * y + 2][o] = sum - middle;
+            points[4 * y + 3][o] = rows[y][2][o];
+        }
 }
 
 /* The turn: G' p G. */
-static void points_to_filter(const float points[POINTS], float filter[9]) {
-    float rows[3][4];
-    for (int x = 0; x < 4; x++) {
-        float sum = 0.5f * (points[4 + x] + points[8 + x]);
-        rows[0][x] = points[x] + sum;
-        rows[1][x] = 0.5f * (points[4 + x] - points[8 + x]);
-        rows[2][x] = sum + points[12 + x];
-    }
-    for (int y = 0; y < 3; y++) {
-        float sum = 0.5f * (rows[y][1] + rows[y][2]);
-        filter[3 * y] = rows[y][0] + sum;
-        filter[3 * y + 1] = 0.5f * (rows[y][1] - rows[y][2]);
-        filter[3 * y + 2] = sum + rows[y][3];
-    }
+static void points_to_filters(const point_rows points, filter_rows filters) {
+    float rows[3][4][LANES_MOST];
+    for (int x = 0; x < 4; x++)
+        for (int o = 0; o < LANES_MOST; o++) {
+            float sum = 0.5f * (points[4 + x][o] + points[8 + x][o]);
+            rows[0][x][o] = points[x][o] + sum;
+            rows[1][x][o] = 0.5f * (points[4 + x][o] - points[8 + x][o]);
+            rows[2][x][o] = sum + points[12 + x][o];
+        }
+    for (int y = 0; y < 3; y++)
+        for (int o = 0; o < LANES_MOST; o++) {
+            float sum = 0.5f * (rows[y][1][o] + rows[y][2][o]);
+            filters[3 * y][o] = rows[y][0][o] + sum;
+            filters[3 * y + 1][o] = 0.5f * (rows[y][1][o] - rows[y][2][o]);
+            filters[3 * y + 2][o] = sum + rows[y][3][o];
+        }
 }
 
 /* Where (in, out) lies at point 0 of packed weights. */
@@ -211,24 +219,29 @@ static size_t packed_at(const direction *g, int k, int first, int o) {
     return (size_t)first * (size_t)g->in + (size_t)k * (size_t)block_channels(g, first) + (size_t)o;
 }
 
+/* A block of channels at a time, so that whole cache lines are written: the points lie megabytes apart. */
 static void pack(direction *g, const float *weights, bool turned) {
     size_t point = (size_t)g->in * (size_t)g->out;
     int two = 2 * (int)g->kernels->lanes;
 #pragma omp parallel for schedule(static) num_threads(g->threads)
-    for (int first = 0; first < g->out; first += two)
-        for (int k = 0; k < g->in; k++)
-            for (int o = 0; o < block_channels(g, first); o++) {
+    for (int first = 0; first < g->out; first += two) {
+        int channels = block_channels(g, first);
+        filter_rows filters = {{0}};
+        point_rows points;
+        for (int k = 0; k < g->in; k++) {
+            for (int o = 0; o < channels; o++) {
                 int out = first + o;
                 size_t at = turned ? (size_t)k * (size_t)g->out + (size_t)out
                                    : (size_t)out * (size_t)g->in + (size_t)k;
-                float filter[9], points[POINTS];
                 for (int tap = 0; tap < 9; tap++)
-                    filter[tap] = weights[9 * at + (size_t)(turned ? 8 - tap : tap)];
-                filter_to_points(filter, points);
-                float *to = g->weights + packed_at(g, k, first, o);
-                for (size_t i = 0; i < POINTS; i++)
-                    to[i * point] = points[i];
+                    filters[tap][o] = weights[9 * at + (size_t)(turned ? 8 - tap : tap)];
             }
+            filters_to_points(filters, points);
+            float *to = g->weights + packed_at(g, k, first, 0);
+            for (size_t i = 0; i < POINTS; i++)
+                memcpy(to + i * point, points[i], (size_t)channels * sizeof(float));
+        }
+    }
 }
 
 /* --- tiles --- */
@@ -383,21 +396,33 @@ static void add_products(const direction *g, const float *from, const float *gra
         }
 }
 
-/* Adds the groups in their order and turns points into filters. */
-static void finish_gradient(const direction *g, const float *groups, float *diff_weight) {
+/* The groups' points, added in their order. */
+static void add_groups(const direction *g, const float *groups, int channels, point_rows points) {
     size_t point = (size_t)g->in * (size_t)g->out;
+    memset(points, 0, sizeof(point_rows));
+    for (size_t group = 0; group < g->n_groups; group++)
+        for (size_t i = 0; i < POINTS; i++)
+            for (int o = 0; o < channels; o++)
+                points[i][o] += groups[(group * POINTS + i) * point + (size_t)o];
+}
+
+static void finish_gradient(const direction *g, const float *groups, float *diff_weight) {
     int two = 2 * (int)g->kernels->lanes;
 #pragma omp parallel for schedule(static) num_threads(g->threads)
-    for (int first = 0; first < g->out; first += two)
-        for (int k = 0; k < g->in; k++)
-            for (int o = 0; o < block_channels(g, first); o++) {
-                const float *from = groups + packed_at(g, k, first, o);
-                float points[POINTS] = {0};
-                for (size_t group = 0; group < g->n_groups; group++)
-                    for (size_t i = 0; i < POINTS; i++)
-                        points[i] += from[(group * POINTS + i) * point];
-                points_to_filter(points, diff_weight + 9 * ((size_t)(first + o) * (size_t)g->in + (size_t)k));
+    for (int first = 0; first < g->out; first += two) {
+        int channels = block_channels(g, first);
+        filter_rows filters;
+        point_rows points;
+        for (int k = 0; k < g->in; k++) {
+            add_groups(g, groups + packed_at(g, k, first, 0), channels, points);
+            points_to_filters(points, filters);
+            for (int o = 0; o < channels; o++) {
+                float *to = diff_weight + 9 * ((size_t)(first + o) * (size_t)g->in + (size_t)k);
+                for (int tap = 0; tap < 9; tap++)
+                    to[tap] = filters[tap][o];
             }
+        }
+    }
 }
 
 static void weight_gradient(const direction *g, const float *src, const float *diff_dst, int n,

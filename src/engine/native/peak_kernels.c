@@ -17,26 +17,34 @@ enum { ACCUMULATORS = 12 };
 
 typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
 
+/* Changed for all that the compiler knows, in a register. */
+#define HOLD(sum) __asm__ volatile("" : "+x"(sum))
+#define STEP(sum)                                                                                            \
+    sum = factor * sum + summand;                                                                            \
+    HOLD(sum)
+
 static float multiply_add(size_t rounds) {
-    vector sums[ACCUMULATORS], factor, summand;
-    for (int lane = 0; lane < LANES; lane++) {
-        factor[lane] = 0.5f;
-        summand[lane] = 1;
-    }
-    for (int i = 0; i < ACCUMULATORS; i++)
-        sums[i] = summand * (float)i;
+    const vector zero = {0};
+    vector factor = zero + 0.5f, summand = zero + 1;
+    vector a = zero, b = zero, c = zero, d = zero, e = zero, f = zero, g = zero, h = zero, i = zero, j = zero,
+           k = zero, l = zero;
+    HOLD(factor);
+    HOLD(summand);
     for (size_t round = 0; round < rounds; round++) {
-#pragma GCC unroll 12
-        for (int i = 0; i < ACCUMULATORS; i++) {
-            sums[i] = sums[i] * factor + summand;
-            /* in a register, and changed for all that the compiler knows */
-            __asm__ volatile("" : "+x"(sums[i]));
-        }
+        STEP(a);
+        STEP(b);
+        STEP(c);
+        STEP(d);
+        STEP(e);
+        STEP(f);
+        STEP(g);
+        STEP(h);
+        STEP(i);
+        STEP(j);
+        STEP(k);
+        STEP(l);
     }
-    vector all = sums[0];
-    for (int i = 1; i < ACCUMULATORS; i++)
-        all += sums[i];
-    return all[0];
+    return (a + b + c + d + e + f + g + h + i + j + k + l)[0];
 }
 
 #define TABLE_NAME_(isa) lethe__peak_kernels_##isa
