@@ -2,8 +2,9 @@
 #
 # A script defines `steps N`, which prints the steps of list N (1 .. $lists), one a line:
 #     name|cost|arguments of lethe
-# where cost is in epochs of training, and calls `run_lists`. Lists run side by side, one a thread, each in its order; a
-# step whose result is there already is passed over. Ctrl-C stops every program after a checkpoint.
+# where cost is in epochs of training, a whole number, and calls `run_lists`. Lists run side by side, one a thread, each
+# in its order, and whoever is done takes the next one; a step whose result is there already is passed over. Ctrl-C stops
+# every program after a checkpoint.
 
 lethe=build/lethe
 cores=$(nproc)
@@ -17,7 +18,8 @@ finished() {
     for i in "${!words[@]}"; do
         [ "${words[i]}" = --out ] && { [ -f "${words[i + 1]}/run.json" ] || [ -f "${words[i + 1]}" ]; return; }
     done
-    [ -f "${words[2]}/evaluation.json" ] # evaluate --model RUN
+    # evaluate --model RUN; a run that diverged has no model
+    [ -f "${words[2]}/evaluation.json" ] || grep -qs '"outcome": "diverged"' "${words[2]}/run.json"
 }
 
 run_list() { # list, threads
@@ -38,10 +40,11 @@ run_list() { # list, threads
     rm -f "$state.running"
 }
 
-work() { # worker $1 of $2 takes every $2-th list
+work() { # threads: takes the lists that no other worker has taken
     local list
-    for ((list = $1; list <= lists; list += $2)); do
-        run_list $list $((cores / $2)) || return $?
+    for ((list = 1; list <= lists; list++)); do
+        mkdir "$out/.list$list.taken" 2>/dev/null || continue
+        run_list $list "$1" || return $?
     done
 }
 
@@ -83,12 +86,12 @@ run_lists() {
     local workers=$((lists < cores ? lists : cores)) worker pid pids=() shown status result=0
     [ -x $lethe ] || { say "build/lethe is not there; run make" >&2 && exit 1; }
     mkdir -p "$out"
-    rm -f "$out"/.list*
+    rm -rf "$out"/.list*
     trap : INT TERM # the programs stop by themselves, each after a checkpoint
     show_progress &
     shown=$!
     for ((worker = 1; worker <= workers; worker++)); do
-        work $worker $workers &
+        work $((cores / workers)) &
         pids+=($!)
     done
     for pid in "${pids[@]}"; do
@@ -102,7 +105,7 @@ run_lists() {
     done
     kill $shown 2>/dev/null
     wait $shown 2>/dev/null
-    rm -f "$out"/.list*
+    rm -rf "$out"/.list*
     [ -t 1 ] && printf '\r\033[K'
     [ $result -eq 0 ] || { say "Stopped; the same command continues." >&2 && exit $result; }
 }
@@ -114,22 +117,25 @@ short=5 # epochs of FT, GA and l1-sparse
 # Without augmentation and with small batches a few thousand images are memorised within a minute or two.
 memorise="--augment none --batch 32 --lr 0.03 --lr-schedule cosine --warmup 1"
 
-train_models() { # folder, seed: a dense model that memorises, and a 90 % sparse one
-    local shared="--dataset fashion-mnist --limit $images --test-limit $test_images --val-fraction 0"
-    echo "dense|$epochs|train --arch resnet20s $shared $memorise --epochs $epochs --keep-epoch $keep --seed $2 --split-seed $2 --out $1/dense"
-    echo "sparse|$epochs|prune --model $1/dense --method omp --sparsity 0.9 --rewind epoch=$keep $memorise --epochs $epochs --seed $2 --out $1/sparse"
+data() { echo "--dataset fashion-mnist --limit $images --test-limit $test_images --val-fraction 0"; }
+
+train_dense() { # run, seed: a model that memorises
+    echo "dense|$epochs|train --arch resnet20s $(data) $memorise --epochs $epochs --keep-epoch $keep --seed $2 --split-seed $2 --out $1"
 }
 
-unlearn() { # folder, seed, forget set, model, method, name, cost, options...
-    local run=$1/${3%%=*}/$6-$4
-    echo "${3%%=*}/$6-$4|$7|unlearn --model $1/$4 --forget $3 --method $5 --seed $2 --split-seed $2 ${*:8} --out $run"
-    echo "metrics|1|evaluate --model $run --mia-samples 2000"
+prune() { # run, model, seed, method, trainings, options...: of a trained model
+    echo "$4|$(($5 * epochs))|prune --model $2 --method $4 ${*:6} --rewind epoch=$keep $memorise --epochs $epochs --seed $3 --out $1"
 }
 
-retrain() { # folder, seed, forget set, model: as the model itself was trained
-    unlearn "$1" "$2" "$3" "$4" retrain retrain "$epochs" $memorise --epochs "$epochs"
+unlearn() { # run, model, seed, forget set, method, cost, options...
+    echo "$5|$6|unlearn --model $2 --forget $4 --method $5 --seed $3 --split-seed $3 ${*:7} --out $1"
+    echo "metrics|1|evaluate --model $1 --mia-samples 2000"
 }
 
-evaluate_original() { # folder, seed, forget set, model
-    echo "original|1|evaluate --model $1/$4 --mia-samples 2000 --forget $3 --split-seed $2 --out $1/${3%%=*}/original-$4.evaluation.json"
+retrain() { # run, model, seed, forget set: as the model itself was trained
+    unlearn "$1" "$2" "$3" "$4" retrain "$epochs" $memorise --epochs "$epochs"
+}
+
+evaluate_original() { # file, model, seed, forget set
+    echo "original|1|evaluate --model $2 --mia-samples 2000 --forget $4 --split-seed $3 --out $1"
 }

@@ -1,7 +1,9 @@
-/* test_experiment_tune.c - which values a search tries, on curves whose best value is known. */
+/* test_experiment_tune.c - which values a search tries, on curves whose best value is known; and a search of
+ * tiny runs that measures its reference once. */
 #include "base/fail.h"
 #include "experiment/tune_search.h"
 #include "test_base.h"
+#include <lethe/lethe.h>
 #include <math.h>
 #include <string.h>
 
@@ -103,11 +105,94 @@ static void test_refuses(void **state) {
     assert_non_null(strstr(lethe_last_message(), "weight-decay"));
 }
 
+/* --- a search of runs --- */
+
+static lethe_runtime make_runtime(void) {
+    lethe_runtime runtime;
+    assert_done(lethe_runtime_defaults(&runtime));
+    runtime.threads = 1;
+    return runtime;
+}
+
+static void train_tiny(const lethe_runtime *runtime) {
+    lethe_train_job job;
+    lethe_run_result result;
+    assert_done(lethe_train_job_defaults(&job));
+    job.data.name = "synthetic";
+    job.data.synthetic_train = 40;
+    job.data.synthetic_test = 20;
+    job.data.synthetic_classes = 4;
+    job.model.arch = "resnet20s";
+    job.run.out = "dense";
+    job.fit.epochs = 1;
+    job.fit.batch = 16;
+    job.keep_epoch = -1;
+    assert_done(lethe_train_job_run(&job, runtime, &result));
+}
+
+static lethe_unlearn_job make_ga(const char *out) {
+    lethe_unlearn_job job;
+    assert_done(lethe_unlearn_job_defaults(&job));
+    job.data.name = NULL;
+    job.model.model = "dense";
+    job.forget = "class=1";
+    job.method = "ga";
+    job.run.out = out;
+    return job;
+}
+
+/* Takes the reference away as soon as the first trial has been measured. */
+static void hide_reference(void *user, lethe_log_level level, const char *sentence) {
+    (void)level;
+    if (strncmp(sentence, "trial 2 of", 10) == 0)
+        *(int *)user = rename("reference", "hidden");
+}
+
+static void test_measures_the_reference_once(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_run_result run;
+    lethe_tune_job job;
+    lethe_tune_result result;
+    int renamed = -1;
+    train_tiny(&runtime);
+    lethe_unlearn_job reference = make_ga("reference");
+    assert_done(lethe_unlearn_job_run(&reference, &runtime, &run));
+    assert_done(lethe_tune_job_defaults(&job));
+    job.trial = make_ga("search");
+    job.search = "lr=0.01..0.1";
+    job.reference = "reference";
+    job.trials = 3;
+    runtime.log = hide_reference;
+    runtime.user = &renamed;
+    assert_done(lethe_tune_job_run(&job, &runtime, &result));
+    assert_int_equal(renamed, 0);
+    assert_int_equal(result.n, 3);
+    runtime.log = NULL;
+    for (int i = 0; i < result.n; i++) { /* what evaluations by themselves measure */
+        char path[128];
+        lethe_evaluate_job alone;
+        lethe_evaluation_result expected;
+        snprintf(path, sizeof path, "search/%s", result.trials[i].run);
+        assert_done(lethe_evaluate_job_defaults(&alone));
+        alone.data.name = NULL;
+        alone.model.model = path;
+        alone.reference = "hidden";
+        alone.out = "alone.evaluation.json";
+        assert_done(lethe_evaluate_job_run(&alone, &runtime, &expected));
+        assert_true(isfinite(expected.gaps.disparity_average));
+        assert_true(result.trials[i].disparity_average == expected.gaps.disparity_average);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_narrows_down),    cmocka_unit_test(test_goes_round_divergence),
-        cmocka_unit_test(test_keeps_the_bound), cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_narrows_down),
+        cmocka_unit_test(test_goes_round_divergence),
+        cmocka_unit_test(test_keeps_the_bound),
+        cmocka_unit_test(test_integers),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test_setup_teardown(test_measures_the_reference_once, enter_folder, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* evaluate_job.c - the job `evaluate`: every metric of a model, and its gaps to a reference.
  *
- * A reference is measured anew on the very same division of the data, never read from an earlier result:
- * gaps between numbers of different divisions mean nothing. */
+ * A reference is measured on the very same division of the data, never read from an earlier result: gaps
+ * between numbers of different divisions mean nothing. A caller with many models on one division, as a search
+ * is, keeps what was measured (lethe__measured_reference). */
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -58,8 +59,23 @@ static lethe_status measure_references(const lethe_evaluate_job *job, const leth
     return status;
 }
 
+static lethe_status compare(const lethe_evaluate_job *job, const lethe__subject *subject,
+                            const lethe_runtime *runtime, lethe__measured_reference *kept,
+                            lethe_evaluation_result *result) {
+    if (kept == NULL)
+        return measure_references(job, subject, runtime, result);
+    if (!kept->is_measured) {
+        LETHE_TRY(measure_references(job, subject, runtime, result));
+        *kept = (lethe__measured_reference){true, result->reference};
+    }
+    result->reference = kept->evaluation;
+    result->gaps = lethe_evaluation_gaps(&result->model, &result->reference);
+    return LETHE_OK;
+}
+
 static lethe_status measure(const lethe_evaluate_job *job, const lethe__subject *subject,
-                            const lethe_runtime *runtime, lethe_evaluation_result *result) {
+                            const lethe_runtime *runtime, lethe__measured_reference *kept,
+                            lethe_evaluation_result *result) {
     LETHE_TRY(lethe_evaluate(subject->model, subject->dataset, subject->split, &job->options, runtime,
                              &result->model));
     lethe__unlearned unlearned = lethe__origin_unlearned(&subject->origin);
@@ -68,7 +84,7 @@ static lethe_status measure(const lethe_evaluate_job *job, const lethe__subject 
     result->parent_sparsity = was_unlearned ? unlearned.parent_sparsity : subject->sparsity;
     snprintf(result->method, sizeof result->method, "%s", was_unlearned ? unlearned.method : "original");
     snprintf(result->forget, sizeof result->forget, "%s", lethe_split_get_forget(subject->split));
-    return job->reference != NULL ? measure_references(job, subject, runtime, result) : LETHE_OK;
+    return job->reference != NULL ? compare(job, subject, runtime, kept, result) : LETHE_OK;
 }
 
 /* The file for the result, its folder made; NULL: the model is a plain file and no --out was given. */
@@ -112,7 +128,7 @@ static lethe_status store(const lethe_evaluate_job *job, const lethe__subject *s
 }
 
 static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, lethe__option_set *set,
-                             lethe_evaluation_result *out) {
+                             lethe__measured_reference *kept, lethe_evaluation_result *out) {
     lethe__subject subject;
     lethe_evaluation_result result = {.rte_seconds = 0};
     LETHE_TRY(lethe__evaluate_job_lend(job, runtime, set));
@@ -123,7 +139,7 @@ static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, le
         LETHE_FAIL(LETHE_USAGE, "--reference-2 is compared with --reference RUN_OR_FILE, which is missing");
     lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
-    lethe_status status = measure(job, &subject, runtime, &result);
+    lethe_status status = measure(job, &subject, runtime, kept, &result);
     if (status == LETHE_OK)
         status = store(job, &subject, runtime, &result);
     if (status == LETHE_OK)
@@ -132,12 +148,17 @@ static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, le
     return status;
 }
 
-lethe_status lethe_evaluate_job_run(const lethe_evaluate_job *options, const lethe_runtime *runtime,
-                                    lethe_evaluation_result *out) {
+lethe_status lethe__evaluate_job_run(const lethe_evaluate_job *options, const lethe_runtime *runtime,
+                                     lethe__measured_reference *kept, lethe_evaluation_result *out) {
     lethe_evaluate_job job = *options;
     lethe_runtime copy = *runtime;
     lethe__option_set set = {0};
-    lethe_status status = evaluate(&job, &copy, &set, out);
+    lethe_status status = evaluate(&job, &copy, &set, kept, out);
     lethe__option_set_fini(&set);
     return status;
+}
+
+lethe_status lethe_evaluate_job_run(const lethe_evaluate_job *options, const lethe_runtime *runtime,
+                                    lethe_evaluation_result *out) {
+    return lethe__evaluate_job_run(options, runtime, NULL, out);
 }

@@ -56,6 +56,18 @@ lethe_status lethe__evaluate_job_lend(lethe_evaluate_job *job, lethe_runtime *ru
 lethe_status lethe__tune_job_lend(lethe_tune_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__predict_job_lend(lethe_predict_job *job, lethe_runtime *runtime, lethe__option_set *set);
 
+/* What the first reference of an evaluation came to, for further evaluations on the same division of the
+ * data. */
+typedef struct lethe__measured_reference {
+    bool is_measured;
+    lethe_evaluation evaluation;
+} lethe__measured_reference;
+
+/* As lethe_evaluate_job_run, but what `kept` holds is taken for the first reference, whose file is then not
+ * opened; it is measured and left there the first time. NULL: it is measured. */
+lethe_status lethe__evaluate_job_run(const lethe_evaluate_job *options, const lethe_runtime *runtime,
+                                     lethe__measured_reference *kept, lethe_evaluation_result *out);
+
 /* Finds the method of the job, and makes its default options when there are none; *made owns them. */
 lethe_status lethe__unlearn_job_find_method(lethe_unlearn_job *job, void **made);
 

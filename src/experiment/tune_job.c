@@ -3,7 +3,8 @@
  * A trial is an ordinary run directory, OUT/NAME=VALUE, and what it holds is believed only if its record
  * names the very options and model that this search would use. Nothing else has to be remembered to continue
  * a search: the same decisions are made again, finished runs answer at once, and an interrupted one continues
- * from its checkpoint. Cost: for each trial the method, an evaluation of its model and one of the reference.
+ * from its checkpoint. Cost: for each trial the method and an evaluation of its model; for each sitting that
+ * evaluates any, one of the reference.
  */
 #include "base/digest.h"
 #include "base/fail.h"
@@ -24,6 +25,7 @@ typedef struct tuning {
     void *made, *values;   /* default options of the method, if needed; the trial's own options */
     lethe__tune_range range;
     char parent[LETHE_DIGEST_TEXT], reference[LETHE_DIGEST_TEXT];
+    lethe__measured_reference measured;
     json_t *earlier; /* tune.json of an earlier sitting, or NULL */
     lethe_tune_result result;
 } tuning;
@@ -173,7 +175,7 @@ static double number_of(const json_t *record, const char *key) {
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static lethe_status measure(const tuning *tune, const lethe_unlearn_job *trial, lethe_tune_trial *out) {
+static lethe_status measure(tuning *tune, const lethe_unlearn_job *trial, lethe_tune_trial *out) {
     lethe_evaluate_job job;
     lethe_evaluation_result result;
     LETHE_TRY(lethe_evaluate_job_defaults(&job));
@@ -182,7 +184,7 @@ static lethe_status measure(const tuning *tune, const lethe_unlearn_job *trial, 
     job.model = trial->model;
     job.model.model = trial->run.out;
     job.reference = tune->job.reference;
-    LETHE_TRY(lethe_evaluate_job_run(&job, &tune->runtime, &result));
+    LETHE_TRY(lethe__evaluate_job_run(&job, &tune->runtime, &tune->measured, &result));
     out->ua = result.model.ua;
     out->mia_efficacy = result.model.mia_efficacy[LETHE_MIA_CONFIDENCE];
     out->ra = result.model.ra;
@@ -194,8 +196,7 @@ static lethe_status measure(const tuning *tune, const lethe_unlearn_job *trial, 
 }
 
 /* *fresh: something was computed that tune.json does not hold yet. */
-static lethe_status obtain_trial(const tuning *tune, lethe_unlearn_job *trial, bool *fresh,
-                                 lethe_tune_trial *out) {
+static lethe_status obtain_trial(tuning *tune, lethe_unlearn_job *trial, bool *fresh, lethe_tune_trial *out) {
     json_t *record = NULL;
     lethe_status status = obtain_run(tune, trial, fresh, &record);
     if (status != LETHE_OK) {
