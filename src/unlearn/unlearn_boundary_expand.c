@@ -60,6 +60,7 @@ static lethe_status widen(const lethe_model *model, uint64_t seed, lethe_model *
 
 static lethe_status open_trainer(lethe_trainer *outer, expansion *expanded) {
     expanded->runtime = *outer->runtime;
+    expanded->runtime.log = NULL; /* the first trainer has given its warnings */
     if (outer->runtime->checkpoint != NULL) {
         LETHE_TRY(lethe__format_text(&expanded->checkpoint, "%s.expanded", outer->runtime->checkpoint));
         expanded->runtime.checkpoint = expanded->checkpoint;
