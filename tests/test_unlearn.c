@@ -1,7 +1,7 @@
 /* test_unlearn.c - the contract that every registered unlearning method keeps, dense and sparse: same seed
  * same bits, mask kept, divergence caught, stopped and resumed to the same bits, clean after a failed
- * allocation, empty sets refused. And what each method of the paper computes, against the same training put
- * together by hand. */
+ * allocation, empty sets refused, sets of one sample taken. And what each method of the paper computes,
+ * against the same training put together by hand. */
 #include "tiny_training.h"
 
 #include "base/random.h"
@@ -175,15 +175,37 @@ static void check_empty_sets(tiny_setup *tiny, const lethe_unlearn_method *metho
     lethe_samples some = tiny_samples(tiny, 0, 4), none = tiny_samples(tiny, 0, 0);
     lethe_model *model = original_model(tiny, false), *untouched = original_model(tiny, false);
     lethe_trainer *trainer = open_trainer(tiny, model);
-    if ((method->needs & LETHE_NEEDS_RETAIN) != 0)
+    if ((method->needs & LETHE_NEEDS_RETAIN) != 0) {
         assert_int_equal(lethe_unlearn(method, options, trainer, none, some), LETHE_INPUT);
-    if ((method->needs & LETHE_NEEDS_FORGET) != 0)
+        assert_non_null(strstr(lethe_last_message(), "the forget set is everything"));
+    }
+    if ((method->needs & LETHE_NEEDS_FORGET) != 0) {
         assert_int_equal(lethe_unlearn(method, options, trainer, some, none), LETHE_INPUT);
+        assert_non_null(strstr(lethe_last_message(), "class=0"));
+    }
     assert_non_null(strstr(lethe_last_message(), method->name));
     assert_same_model(model, untouched);
     lethe_trainer_destroy(&trainer);
     lethe_model_destroy(&model);
     lethe_model_destroy(&untouched);
+    lethe__free(options);
+}
+
+/* A class of one sample, to forget or all there is to keep. */
+static void check_single_samples(tiny_setup *tiny, const lethe_unlearn_method *method) {
+    void *options = short_options(method, NULL);
+    static const size_t sizes[][2] = {{N_RETAIN, 1}, {1, N_FORGET}, {1, 1}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        lethe_model *model = original_model(tiny, true);
+        lethe_trainer *trainer = open_trainer(tiny, model);
+        assert_ok(lethe_unlearn(method, options, trainer, tiny_samples(tiny, 0, sizes[i][0]),
+                                tiny_samples(tiny, N_RETAIN, sizes[i][1])));
+        for (size_t k = 0; k < model->graph->parameter_size; k++)
+            assert_true(isfinite(model->weights.parameters[k]));
+        assert_mask_kept(model);
+        lethe_trainer_destroy(&trainer);
+        lethe_model_destroy(&model);
+    }
     lethe__free(options);
 }
 
@@ -200,6 +222,7 @@ static void test_every_method_keeps_the_contract(void **state) {
         check_divergence(tiny, method);
         check_failing_allocations(tiny, method);
         check_empty_sets(tiny, method);
+        check_single_samples(tiny, method);
         n_methods++;
     }
     assert_true(n_methods >= 12);
