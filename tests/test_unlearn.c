@@ -1,7 +1,7 @@
 /* test_unlearn.c - the contract that every registered unlearning method keeps, dense and sparse: same seed
  * same bits, mask kept, divergence caught, stopped and resumed to the same bits, clean after a failed
- * allocation, empty sets refused. And what each method of the paper computes, against the same training put
- * together by hand. */
+ * allocation, empty sets refused, sets of one sample taken. And what each method of the paper computes,
+ * against the same training put together by hand. */
 #include "tiny_training.h"
 
 #include "base/random.h"
@@ -175,15 +175,37 @@ static void check_empty_sets(tiny_setup *tiny, const lethe_unlearn_method *metho
     lethe_samples some = tiny_samples(tiny, 0, 4), none = tiny_samples(tiny, 0, 0);
     lethe_model *model = original_model(tiny, false), *untouched = original_model(tiny, false);
     lethe_trainer *trainer = open_trainer(tiny, model);
-    if ((method->needs & LETHE_NEEDS_RETAIN) != 0)
+    if ((method->needs & LETHE_NEEDS_RETAIN) != 0) {
         assert_int_equal(lethe_unlearn(method, options, trainer, none, some), LETHE_INPUT);
-    if ((method->needs & LETHE_NEEDS_FORGET) != 0)
+        assert_non_null(strstr(lethe_last_message(), "the forget set is everything"));
+    }
+    if ((method->needs & LETHE_NEEDS_FORGET) != 0) {
         assert_int_equal(lethe_unlearn(method, options, trainer, some, none), LETHE_INPUT);
+        assert_non_null(strstr(lethe_last_message(), "class=0"));
+    }
     assert_non_null(strstr(lethe_last_message(), method->name));
     assert_same_model(model, untouched);
     lethe_trainer_destroy(&trainer);
     lethe_model_destroy(&model);
     lethe_model_destroy(&untouched);
+    lethe__free(options);
+}
+
+/* A class of one sample, to forget or all there is to keep. */
+static void check_single_samples(tiny_setup *tiny, const lethe_unlearn_method *method) {
+    void *options = short_options(method, NULL);
+    static const size_t sizes[][2] = {{N_RETAIN, 1}, {1, N_FORGET}, {1, 1}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        lethe_model *model = original_model(tiny, true);
+        lethe_trainer *trainer = open_trainer(tiny, model);
+        assert_ok(lethe_unlearn(method, options, trainer, tiny_samples(tiny, 0, sizes[i][0]),
+                                tiny_samples(tiny, N_RETAIN, sizes[i][1])));
+        for (size_t k = 0; k < model->graph->parameter_size; k++)
+            assert_true(isfinite(model->weights.parameters[k]));
+        assert_mask_kept(model);
+        lethe_trainer_destroy(&trainer);
+        lethe_model_destroy(&model);
+    }
     lethe__free(options);
 }
 
@@ -200,9 +222,10 @@ static void test_every_method_keeps_the_contract(void **state) {
         check_divergence(tiny, method);
         check_failing_allocations(tiny, method);
         check_empty_sets(tiny, method);
+        check_single_samples(tiny, method);
         n_methods++;
     }
-    assert_true(n_methods >= 11);
+    assert_true(n_methods >= 12);
 }
 
 /* --- what each method computes --- */
@@ -295,6 +318,92 @@ static void test_salun_of_all_weights(void **state) {
     lethe__free(salun_options);
 }
 
+/* The rows that two models of different numbers of classes share. */
+static void copy_rows(lethe_model *from, lethe_model *to) {
+    for (size_t i = 0; i < lethe_model_tensor_count(to); i++) {
+        lethe_tensor_view source = lethe_model_tensor(from, i), target = lethe_model_tensor(to, i);
+        assert_string_equal(source.name, target.name);
+        size_t n = source.size < target.size ? source.size : target.size;
+        memcpy(target.values, source.values, n * sizeof(float));
+        if (source.mask != NULL)
+            memcpy(target.mask, source.mask, n);
+    }
+    memcpy(to->weights.buffers, from->weights.buffers, to->graph->buffer_size * sizeof(float));
+    to->num_batches_tracked = from->num_batches_tracked;
+    to->weights.version++;
+}
+
+/* Boundary expanding is the training of a model with a class more, all samples to forget in it, without the
+ * row of that class; and the samples leave their classes. */
+static void test_boundary_expand_is_a_training_with_a_shadow_class(void **state) {
+    tiny_setup *tiny = *state;
+    const lethe_unlearn_method *method;
+    assert_ok(lethe_unlearn_find("boundary-expand", &method));
+    void *options = short_options(method, "0.05");
+    lethe_model *original = original_model(tiny, true), *actual = original_model(tiny, true), *wide;
+    lethe_model_info info = original->info;
+    info.classes = TINY_CLASSES + 1;
+    assert_ok(lethe_model_create(&info, &wide));
+    assert_ok(lethe_model_initialise(wide, tiny->runtime.seed));
+    assert_ok(lethe__model_make_mask(wide));
+    copy_rows(original, wide);
+
+    int32_t labels[TINY_N];
+    for (size_t i = 0; i < TINY_N; i++)
+        labels[i] = TINY_CLASSES;
+    lethe_samples samples = tiny_samples(tiny, N_RETAIN, N_FORGET);
+    samples.labels = labels;
+    lethe_fit_options fit = tiny_fit(2);
+    fit.lr_schedule = LETHE_LR_CONSTANT;
+    fit.lr = 0.05;
+    lethe_trainer *trainer = open_trainer(tiny, wide);
+    assert_ok(lethe_trainer_fit(trainer, "by hand", samples, &fit));
+    lethe_trainer_destroy(&trainer);
+    copy_rows(wide, original);
+
+    assert_ok(run(tiny, method, options, actual));
+    assert_int_equal(lethe_model_get_info(actual)->classes, TINY_CLASSES);
+    assert_same_model(original, actual);
+    lethe_model_destroy(&original);
+    lethe_model_destroy(&actual);
+    lethe_model_destroy(&wide);
+    lethe__free(options);
+}
+
+/* What the second trainer does is the first one's time and history, over all sittings, and leaves no file. */
+static void test_boundary_expand_reports_its_training(void **state) {
+    tiny_setup *tiny = *state;
+    const lethe_unlearn_method *method;
+    assert_ok(lethe_unlearn_find("boundary-expand", &method));
+    void *options = short_options(method, NULL);
+    char expanded[128];
+    snprintf(expanded, sizeof expanded, "%s.expanded", tiny->checkpoint);
+    tiny->runtime.checkpoint = tiny->checkpoint;
+    tiny->runtime.resume = true;
+    tiny->runtime.stop = &tiny->stop;
+    tiny->runtime.progress = stop_after_an_epoch;
+    tiny->runtime.user = tiny;
+    for (size_t sitting = 1; sitting <= 2; sitting++) {
+        size_t n;
+        tiny->stop = 0;
+        lethe_model *model = original_model(tiny, false);
+        lethe_trainer *trainer = open_trainer(tiny, model);
+        double before = lethe_trainer_seconds(trainer);
+        assert_true(sitting == 1 ? before == 0 : before > 0);
+        lethe_status status = lethe_unlearn(method, options, trainer, tiny_samples(tiny, 0, 0),
+                                            tiny_samples(tiny, N_RETAIN, N_FORGET));
+        assert_int_equal(status, sitting == 1 ? LETHE_STOPPED : LETHE_OK);
+        assert_int_equal(access(expanded, F_OK) == 0, sitting == 1);
+        const lethe_epoch_record *records = lethe_trainer_history(trainer, &n);
+        assert_int_equal(n, sitting);
+        assert_int_equal(records[n - 1].epoch, n - 1);
+        assert_true(lethe_trainer_seconds(trainer) > before);
+        lethe_trainer_destroy(&trainer);
+        lethe_model_destroy(&model);
+    }
+    lethe__free(options);
+}
+
 /* With compat official, gamma is that code's alpha: gamma_t = alpha (1 - t/T). */
 static void test_official_gamma(void **state) {
     tiny_setup *tiny = *state;
@@ -378,6 +487,8 @@ int main(void) {
         TEST(test_methods_are_their_trainings),
         TEST(test_random_labels),
         TEST(test_salun_of_all_weights),
+        TEST(test_boundary_expand_is_a_training_with_a_shadow_class),
+        TEST(test_boundary_expand_reports_its_training),
         TEST(test_official_gamma),
         TEST(test_unknown_names_and_values_are_refused),
         TEST(test_context_of_a_foreign_method),

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include <dirent.h>
+#include <lethe/unlearn.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,22 +137,22 @@ static lethe_status gather(gathering *gathered, const char *folder) {
 
 /* --- averaging --- */
 
-/* In the order of the paper's tables; methods that are not here follow, by name. */
-static const char *const methods[][2] = {
-    {"original", "Original"},  {"retrain", "Retrain"}, {"ft", "FT"}, {"ga", "GA"}, {"ff", "FF"}, {"iu", "IU"},
-    {"l1-sparse", "l1-sparse"}};
-enum { METHODS = sizeof methods / sizeof *methods };
-
+/* The yardsticks come first, the methods behind them by name. */
 static int method_rank(const char *method) {
-    for (int i = 0; i < METHODS; i++)
-        if (strcmp(method, methods[i][0]) == 0)
-            return i;
-    return METHODS;
+    static const char *const first[] = {"original", "retrain"};
+    int rank = 0;
+    while (rank < 2 && strcmp(method, first[rank]) != 0)
+        rank++;
+    return rank;
 }
 
 const char *lethe__row_title(const lethe__row *row) {
-    int rank = method_rank(row->method);
-    return rank < METHODS ? methods[rank][1] : row->method;
+    if (strcmp(row->method, "original") == 0)
+        return "Original";
+    for (const lethe_unlearn_method *const *each = lethe_unlearn_methods(); *each != NULL; each++)
+        if (strcmp(row->method, (*each)->name) == 0)
+            return (*each)->title;
+    return row->method;
 }
 
 static int by_group(const void *a, const void *b) {

@@ -34,7 +34,7 @@ extern const char *const lethe__metric_names[LETHE__METRICS];
 bool lethe__row_starts_table(const lethe_report *report, size_t i);
 /* "dense" or "90 % sparse". */
 void lethe__row_model(const lethe__row *row, char *text, size_t size);
-/* The method as people write it: "l1-sparse", "FT", "Retrain". */
+/* The title of the method's record, "Fine-tuning"; the name itself where no method is called so. */
 const char *lethe__row_title(const lethe__row *row);
 
 /* The cells of a row behind method and model, the same in every format: the number of trials, then

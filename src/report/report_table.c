@@ -64,8 +64,16 @@ static lethe_status check_stream(FILE *stream) {
     return LETHE_OK;
 }
 
+static int title_width(const lethe_report *report) {
+    int width = text_width("method");
+    for (size_t i = 0; i < report->n_rows; i++)
+        if (text_width(lethe__row_title(&report->rows[i])) > width)
+            width = text_width(lethe__row_title(&report->rows[i]));
+    return width;
+}
+
 lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
-    int widths[LETHE__CELLS];
+    int widths[LETHE__CELLS], first = title_width(report);
     char cells[LETHE__CELLS][LETHE__CELL_BYTES], model[32];
     for (int k = 0; k < LETHE__CELLS; k++)
         widths[k] = text_width(lethe__cell_headings[k]);
@@ -80,14 +88,14 @@ lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
         if (lethe__row_starts_table(report, i)) {
             fprintf(stream, "%sForget %s (mean ±deviation over trials; gap to Retrain in brackets)\n",
                     i > 0 ? "\n" : "", row->forget);
-            fprintf(stream, "%-10s %-12s", "method", "model");
+            fprintf(stream, "%-*s  %-12s", first, "method", "model");
             for (int k = 0; k < LETHE__CELLS; k++)
                 write_cell(stream, lethe__cell_headings[k], widths[k]);
             fputc('\n', stream);
         }
         lethe__row_cells(row, cells);
         lethe__row_model(row, model, sizeof model);
-        fprintf(stream, "%-10s %-12s", lethe__row_title(row), model);
+        fprintf(stream, "%-*s  %-12s", first, lethe__row_title(row), model);
         for (int k = 0; k < LETHE__CELLS; k++)
             write_cell(stream, cells[k], widths[k]);
         fputc('\n', stream);

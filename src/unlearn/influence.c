@@ -118,9 +118,15 @@ static lethe_status find_trace(solver *s) {
     for (size_t k = 0; k < s->n; k++)
         sum += (double)s->product[k];
     s->trace = sum / (double)(s->parts[0].n + s->parts[1].n);
-    if (!isfinite(s->trace) || s->trace <= 0)
-        LETHE_FAIL(LETHE_DIVERGED, "iu: the mean squared norm of the gradients is %g: F has no inverse",
+    if (!isfinite(s->trace))
+        LETHE_FAIL(LETHE_DIVERGED, "iu: the mean squared norm of the gradients is %g; the model has diverged",
                    s->trace);
+    if (s->trace <= 0)
+        LETHE_FAIL(
+            LETHE_FAILED,
+            "iu: the gradient of every retain sample is zero, so that F has no inverse: either the mask "
+            "keeps no weight, or the model's outputs are certain to the last bit; choose a method that "
+            "trains, such as ft");
     return LETHE_OK;
 }
 

@@ -50,18 +50,10 @@ void lethe__relabel_close(lethe__relabelled *relabelled) {
     lethe__free(relabelled->labels);
 }
 
-lethe_status lethe__relabel_check_classes(lethe_unlearning *unlearning) {
-    int classes = lethe_model_get_info(lethe_unlearning_model(unlearning))->classes;
-    if (classes < 2)
-        LETHE_FAIL(LETHE_INPUT, "a wrong label needs a second class, and the model has %d", classes);
-    return LETHE_OK;
-}
-
-lethe_status lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled) {
+void lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled) {
     const lethe_runtime *runtime = lethe_trainer_runtime(lethe_unlearning_trainer(unlearning));
     lethe_samples forget = lethe_unlearning_forget(unlearning);
     int classes = lethe_model_get_info(lethe_unlearning_model(unlearning))->classes;
-    LETHE_TRY(lethe__relabel_check_classes(unlearning));
     for (size_t i = 0; i < forget.n; i++) {
         uint32_t id = forget.ids[i];
         int32_t own = forget.labels[id], drawn;
@@ -74,7 +66,6 @@ lethe_status lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabe
         }
         relabelled->labels[id] = drawn;
     }
-    return LETHE_OK;
 }
 
 lethe_status lethe__forget_pass(lethe_unlearning *unlearning, size_t batch, bool gradients,

@@ -18,11 +18,8 @@ lethe_status lethe__relabel_open(const lethe_unlearning *unlearning, bool with_r
                                  lethe__relabelled *out);
 void lethe__relabel_close(lethe__relabelled *relabelled);
 
-/* LETHE_INPUT: the model has a single class, so that no label is wrong. */
-lethe_status lethe__relabel_check_classes(lethe_unlearning *unlearning);
-
 /* Gives each forget sample a class drawn from (seed, sample): any but its own; with compat official any. */
-lethe_status lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled);
+void lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled);
 
 /* Calls `take` for each batch of the forget set, after a forward pass with running statistics; `gradients`
  * says that a backward pass will follow. The seconds count as the method's. */

@@ -35,7 +35,6 @@ static lethe_status take_runner_up(void *user, lethe_trainer *trainer, const let
 
 static lethe_status relabel(lethe_unlearning *unlearning, const lethe_fit_options *fit,
                             lethe__relabelled *relabelled) {
-    LETHE_TRY(lethe__relabel_check_classes(unlearning));
     LETHE_TRY(lethe__relabel_open(unlearning, false, relabelled));
     return lethe__forget_pass(unlearning, fit->batch, false, take_runner_up, relabelled);
 }

@@ -9,9 +9,14 @@
  * --compat official does as that code does: both sums over all samples, then a recursion over the first 1,002
  * retain samples one by one that only ever rescales the first one's gradient, so that x = v + c g_1.
  *
+ * --damping-search on solves for damping after damping, in steps of 10, and takes the least at which
+ * conjugate gradient reaches `tolerance` within `iterations`: damping is a bias, a residual an error, and
+ * this is the least bias for which there is a solution at the price that was set. It says nothing of how well
+ * that solution unlearns; for this, search --damping and --alpha with lethe tune.
+ *
  * Source: Koh and Liang 2017; Izzo et al. 2021; Jia et al. 2023, Proposition 1. Cost: a pass over the forget
  * set and `mean-share` of the retain set, and 1 + 2 `iterations` passes over `fisher-share` of it: by default
- * some 0.7 of an epoch. Shares of 1 take all. */
+ * some 0.7 of an epoch; the latter again for each damping of a search. Shares of 1 take all. */
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -22,7 +27,7 @@
 
 typedef struct iu_options {
     double alpha, mean_share, fisher_share, damping, tolerance;
-    bool normalise;
+    bool normalise, search;
     size_t batch;
     int iterations;
 } iu_options;
@@ -35,6 +40,8 @@ static const lethe_option options[] = {
      "weights of the samples add up to 1 before and after; off is the sum-ERM form", false},
     {"damping", LETHE_OPTION_DOUBLE, AT(damping), "0.1", 1e-9, 1e9, NULL, "D",
      "lambda as a multiple of the mean squared norm of a sample's gradient", false},
+    {"damping-search", LETHE_OPTION_FLAG, AT(search), "off", 0, 0, NULL, NULL,
+     "takes the least damping, by factors of 10 from the given one, at which the tolerance is reached", false},
     {"iterations", LETHE_OPTION_INT, AT(iterations), "10", 1, 1e6, NULL, "N",
      "conjugate gradient iterations at most", false},
     {"tolerance", LETHE_OPTION_DOUBLE, AT(tolerance), "1e-3", 0, 1, NULL, "T",
@@ -57,27 +64,79 @@ static lethe_samples take(lethe_samples samples, const uint32_t *ids, double sha
     return samples;
 }
 
+/* (damping trace F + F) x = v, under way. */
+typedef struct solving {
+    lethe_unlearning *unlearning;
+    const iu_options *iu;
+    lethe__measurement measurement;
+    lethe_samples parts[2]; /* of F */
+    const float *v;
+} solving;
+
+static lethe_status solve_at(solving *s, double damping, float *x, bool *solved) {
+    const iu_options *iu = s->iu;
+    lethe__influence_report report;
+    LETHE_TRY(lethe__influence_solve(&s->measurement, s->parts, damping, iu->iterations, iu->tolerance, s->v,
+                                     x, &report));
+    lethe_unlearning_log(
+        s->unlearning, LETHE_LOG_INFO,
+        "iu: relative residual %.3g after %d iterations, damping %.6g (lambda %.3g), F over %zu samples",
+        report.residual, report.iterations, damping, report.lambda, s->parts[0].n);
+    *solved = report.residual <= iu->tolerance;
+    return LETHE_OK;
+}
+
+/* From the given damping down to the last that is solved, or up to the first. */
+static lethe_status search(solving *s, float *x, float *trial) {
+    static const double least = 1e-6, most = 1e9; /* below, f32 products know nothing of the damping */
+    size_t n = lethe_model_parameter_count(lethe_unlearning_model(s->unlearning));
+    double damping = s->iu->damping, next;
+    bool down, solved;
+    LETHE_TRY(solve_at(s, damping, x, &solved));
+    down = solved;
+    while (down ? damping / 10 >= least * (1 - 1e-9) : !solved && damping * 10 <= most) {
+        next = down ? damping / 10 : damping * 10;
+        s->measurement.planned += s->parts[0].n * (1 + (size_t)s->iu->iterations);
+        LETHE_TRY(solve_at(s, next, trial, &solved));
+        if (down && !solved)
+            break;
+        memcpy(x, trial, n * sizeof *x);
+        damping = next;
+    }
+    if (!down && !solved)
+        LETHE_FAIL(LETHE_FAILED,
+                   "iu: no damping up to %g reaches a residual of %g in %d iterations; raise --tolerance or "
+                   "--iterations",
+                   damping, s->iu->tolerance, s->iu->iterations);
+    lethe_unlearning_log(s->unlearning, LETHE_LOG_INFO, "iu: damping %.6g is taken", damping);
+    return LETHE_OK;
+}
+
+static lethe_status search_or_solve(solving *s, float *x) {
+    bool solved;
+    if (!s->iu->search)
+        return solve_at(s, s->iu->damping, x, &solved);
+    float *trial;
+    LETHE_TRY(lethe__allocate(lethe_model_parameter_count(lethe_unlearning_model(s->unlearning)),
+                              sizeof *trial, &trial));
+    lethe_status status = search(s, x, trial);
+    lethe__free(trial);
+    return status;
+}
+
 static lethe_status solve(lethe_unlearning *unlearning, const iu_options *iu, const uint32_t *ids, float *v,
                           float *x) {
-    lethe_trainer *trainer = lethe_unlearning_trainer(unlearning);
     lethe_samples retain = lethe_unlearning_retain(unlearning), forget = lethe_unlearning_forget(unlearning);
     lethe_samples mean = take(retain, ids, iu->mean_share), fisher = take(retain, ids, iu->fisher_share);
-    const lethe_samples parts[2] = {fisher, {0}};
     size_t planned = forget.n + (iu->normalise ? mean.n : 0) + fisher.n * (1 + (size_t)iu->iterations);
-    lethe__measurement measurement;
-    lethe__influence_report report;
-    lethe_status status = lethe__measurement_open(&measurement, trainer, "iu", iu->batch, planned);
+    solving s = {.unlearning = unlearning, .iu = iu, .parts = {fisher, {0}}, .v = v};
+    lethe_status status = lethe__measurement_open(&s.measurement, lethe_unlearning_trainer(unlearning), "iu",
+                                                  iu->batch, planned);
     if (status == LETHE_OK)
-        status = lethe__influence_direction(&measurement, mean, retain.n, forget, iu->normalise, v);
+        status = lethe__influence_direction(&s.measurement, mean, retain.n, forget, iu->normalise, v);
     if (status == LETHE_OK)
-        status = lethe__influence_solve(&measurement, parts, iu->damping, iu->iterations, iu->tolerance, v, x,
-                                        &report);
-    if (status == LETHE_OK)
-        lethe_unlearning_log(
-            unlearning, LETHE_LOG_INFO,
-            "iu: relative residual %.3g after %d iterations, lambda %.3g, F over %zu samples",
-            report.residual, report.iterations, report.lambda, fisher.n);
-    lethe__measurement_close(&measurement);
+        status = search_or_solve(&s, x);
+    lethe__measurement_close(&s.measurement);
     return status;
 }
 
@@ -85,6 +144,9 @@ static lethe_status solve_official(lethe_unlearning *unlearning, const iu_option
     lethe_trainer *trainer = lethe_unlearning_trainer(unlearning);
     lethe_samples retain = lethe_unlearning_retain(unlearning), forget = lethe_unlearning_forget(unlearning);
     lethe__measurement measurement;
+    if (iu->search)
+        LETHE_FAIL(LETHE_USAGE,
+                   "iu: the official code has no damping; leave out --damping-search or --compat");
     lethe_status status =
         lethe__measurement_open(&measurement, trainer, "iu", iu->batch, forget.n + retain.n);
     if (status == LETHE_OK)
@@ -135,6 +197,13 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
     return status;
 }
 
+static lethe_status check(const void *given) {
+    const iu_options *iu = given;
+    if (iu->search && iu->tolerance <= 0)
+        LETHE_FAIL(LETHE_USAGE, "iu: a search of the damping needs a tolerance above 0 to reach");
+    return LETHE_OK;
+}
+
 const lethe_unlearn_method lethe__unlearn_iu = {
     .name = "iu",
     .title = "Influence unlearning",
@@ -147,5 +216,6 @@ const lethe_unlearn_method lethe__unlearn_iu = {
     .options = options,
     .options_size = sizeof(iu_options),
     .needs = LETHE_NEEDS_RETAIN | LETHE_NEEDS_FORGET | LETHE_NEEDS_ORIGINAL,
+    .check = check,
     .run = run,
 };

@@ -19,10 +19,10 @@ static const lethe_option options[] = {
 static lethe_status run(lethe_unlearning *unlearning, const void *fit) {
     lethe__relabelled relabelled;
     lethe_status status = lethe__relabel_open(unlearning, true, &relabelled);
-    if (status == LETHE_OK)
-        status = lethe__relabel_randomly(unlearning, &relabelled);
-    if (status == LETHE_OK)
+    if (status == LETHE_OK) {
+        lethe__relabel_randomly(unlearning, &relabelled);
         status = lethe_trainer_fit(lethe_unlearning_trainer(unlearning), "rl", relabelled.samples, fit);
+    }
     lethe__relabel_close(&relabelled);
     return status;
 }

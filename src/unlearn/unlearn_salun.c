@@ -110,10 +110,10 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
     salun_options copy = *(const salun_options *)given;
     uint8_t *trainable = NULL;
     lethe_status status = lethe__relabel_open(unlearning, true, &relabelled);
-    if (status == LETHE_OK)
-        status = lethe__relabel_randomly(unlearning, &relabelled);
-    if (status == LETHE_OK)
+    if (status == LETHE_OK) {
+        lethe__relabel_randomly(unlearning, &relabelled);
         status = lethe__allocate(lethe_unlearning_model(unlearning)->graph->parameter_size, 1, &trainable);
+    }
     if (status == LETHE_OK)
         status = find_trainable(unlearning, given, trainable);
     copy.fit.trainable = trainable;

@@ -12,7 +12,7 @@ run 0 prune $small --sparsity 0.9 --rewind init --epochs 1 --out fresh $quiet
 holds fresh/run.json '"epochs": 2'
 run 0 prune --model dense --method random --sparsity 0.5 --epochs 1 --batch 16 --out random $quiet
 
-for method in retrain ft ga l1-sparse ga-l1 rl salun boundary-shrink; do
+for method in retrain ft ga l1-sparse ga-l1 rl salun boundary-shrink boundary-expand; do
     run 0 unlearn --model sparse --forget class=3 --method $method --epochs 1 --batch 16 --out $method $quiet
     holds $method/run.json '"specification": "class=3"'
     holds $method/run.json '"rte_seconds": [0-9]'
