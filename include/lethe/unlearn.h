@@ -17,6 +17,7 @@ typedef enum lethe_unlearn_needs {
 typedef struct lethe_unlearn_method {
     const char *name;    /* "ft": the word after --method */
     const char *title;   /* "Fine-tuning" */
+    const char *label;   /* "FT": in tables; NULL: the name */
     const char *source;  /* where it was published */
     const char *summary; /* idea, formula and cost in a few sentences; shown by `lethe help unlearn NAME` */
     const lethe_option *options; /* describes the structure that `run` receives: zeroes, then the */

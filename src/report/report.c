@@ -146,12 +146,12 @@ static int method_rank(const char *method) {
     return rank;
 }
 
-const char *lethe__row_title(const lethe__row *row) {
+const char *lethe__row_label(const lethe__row *row) {
     if (strcmp(row->method, "original") == 0)
         return "Original";
     for (const lethe_unlearn_method *const *each = lethe_unlearn_methods(); *each != NULL; each++)
-        if (strcmp(row->method, (*each)->name) == 0)
-            return (*each)->title;
+        if (strcmp(row->method, (*each)->name) == 0 && (*each)->label != NULL)
+            return (*each)->label;
     return row->method;
 }
 

@@ -34,8 +34,8 @@ extern const char *const lethe__metric_names[LETHE__METRICS];
 bool lethe__row_starts_table(const lethe_report *report, size_t i);
 /* "dense" or "90 % sparse". */
 void lethe__row_model(const lethe__row *row, char *text, size_t size);
-/* The title of the method's record, "Fine-tuning"; the name itself where no method is called so. */
-const char *lethe__row_title(const lethe__row *row);
+/* The label of the method's record, "FT"; the name itself where no method is called so. */
+const char *lethe__row_label(const lethe__row *row);
 
 /* The cells of a row behind method and model, the same in every format: the number of trials, then
  * "12.34 ±0.56 (1.23)"; "" where there is nothing to say. */

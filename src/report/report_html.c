@@ -58,7 +58,7 @@ static void write_row(FILE *stream, const lethe__row *row, double largest) {
     lethe__row_cells(row, cells);
     lethe__row_model(row, model, sizeof model);
     fputs("<tr><td>", stream);
-    write_escaped(stream, lethe__row_title(row));
+    write_escaped(stream, lethe__row_label(row));
     fprintf(stream, "</td><td>%s</td>", model);
     for (int k = 0; k < LETHE__CELLS; k++)
         fprintf(stream, "<td>%s</td>", cells[k]);

@@ -64,16 +64,16 @@ static lethe_status check_stream(FILE *stream) {
     return LETHE_OK;
 }
 
-static int title_width(const lethe_report *report) {
+static int label_width(const lethe_report *report) {
     int width = text_width("method");
     for (size_t i = 0; i < report->n_rows; i++)
-        if (text_width(lethe__row_title(&report->rows[i])) > width)
-            width = text_width(lethe__row_title(&report->rows[i]));
+        if (text_width(lethe__row_label(&report->rows[i])) > width)
+            width = text_width(lethe__row_label(&report->rows[i]));
     return width;
 }
 
 lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
-    int widths[LETHE__CELLS], first = title_width(report);
+    int widths[LETHE__CELLS], first = label_width(report);
     char cells[LETHE__CELLS][LETHE__CELL_BYTES], model[32];
     for (int k = 0; k < LETHE__CELLS; k++)
         widths[k] = text_width(lethe__cell_headings[k]);
@@ -95,7 +95,7 @@ lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
         }
         lethe__row_cells(row, cells);
         lethe__row_model(row, model, sizeof model);
-        fprintf(stream, "%-*s  %-12s", first, lethe__row_title(row), model);
+        fprintf(stream, "%-*s  %-12s", first, lethe__row_label(row), model);
         for (int k = 0; k < LETHE__CELLS; k++)
             write_cell(stream, cells[k], widths[k]);
         fputc('\n', stream);
@@ -120,7 +120,7 @@ lethe_status lethe_report_write_markdown(const lethe_report *report, FILE *strea
         }
         lethe__row_cells(row, cells);
         lethe__row_model(row, model, sizeof model);
-        fprintf(stream, "| %s | %s |", lethe__row_title(row), model);
+        fprintf(stream, "| %s | %s |", lethe__row_label(row), model);
         for (int k = 0; k < LETHE__CELLS; k++)
             fprintf(stream, " %s |", cells[k]);
         fputc('\n', stream);

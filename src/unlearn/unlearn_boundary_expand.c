@@ -125,6 +125,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *fit) {
 const lethe_unlearn_method lethe__unlearn_boundary_expand = {
     .name = "boundary-expand",
     .title = "Boundary expanding",
+    .label = "Boundary expand",
     .source = "Chen et al. 2023",
     .summary = "Gives the model one more class, trains it on the forget set alone with every sample labelled "
                "as that class, and removes the class again. Cheap, and sensitive to the learning rate.",

@@ -52,6 +52,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *fit) {
 const lethe_unlearn_method lethe__unlearn_boundary_shrink = {
     .name = "boundary-shrink",
     .title = "Boundary shrink",
+    .label = "Boundary shrink",
     .source = "Chen et al. 2023",
     .summary = "Trains the original model on the forget set alone, each sample labelled with the wrong class "
                "that the model holds next most likely. Cheap, and sensitive to the learning rate.",

@@ -131,6 +131,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
 const lethe_unlearn_method lethe__unlearn_ff = {
     .name = "ff",
     .title = "Fisher forgetting",
+    .label = "FF",
     .source = "Golatkar et al. 2020",
     .summary = "Adds noise to the parameters, the more the less the retain set depends on them: the variance "
                "is alpha / F, F the diagonal of the Fisher information on the retain set. Trains nothing. "

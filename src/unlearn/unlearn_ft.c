@@ -21,6 +21,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *fit) {
 const lethe_unlearn_method lethe__unlearn_ft = {
     .name = "ft",
     .title = "Fine-tuning",
+    .label = "FT",
     .source = "Warnecke et al. 2021; Golatkar et al. 2020",
     .summary = "Trains the original model for a few more epochs on the retain set alone, so that the rest "
                "fades. The learning rate decides how much is forgotten.",

@@ -65,6 +65,7 @@ static lethe_status check(const void *given) {
 const lethe_unlearn_method lethe__unlearn_ft_prune = {
     .name = "ft-prune",
     .title = "Fine-tuning with pruning",
+    .label = "FT + prune",
     .source = "Jia et al. 2023",
     .summary =
         "Fine-tunes on the retain set, and every second epoch removes the smallest convolution weights "

@@ -24,6 +24,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
 const lethe_unlearn_method lethe__unlearn_ga = {
     .name = "ga",
     .title = "Gradient ascent",
+    .label = "GA",
     .source = "Graves et al. 2021; Thudi et al. 2022",
     .summary =
         "Ascends on the loss of the forget set for a few epochs. Very cheap, and very sensitive to the "

@@ -24,6 +24,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
 const lethe_unlearn_method lethe__unlearn_ga_l1 = {
     .name = "ga-l1",
     .title = "Gradient ascent with l1 penalty",
+    .label = "GA + l1",
     .source = "Jia et al. 2023",
     .summary = "Ascends on the loss of the forget set while an l1 penalty on all parameters pulls the "
                "weights to zero. As cheap and as sensitive as gradient ascent.",

@@ -207,6 +207,7 @@ static lethe_status check(const void *given) {
 const lethe_unlearn_method lethe__unlearn_iu = {
     .name = "iu",
     .title = "Influence unlearning",
+    .label = "IU",
     .source = "Koh and Liang 2017; Izzo et al. 2021",
     .summary =
         "Takes one step to where the minimiser moves, to first order, when the forget set leaves the "

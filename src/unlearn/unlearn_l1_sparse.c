@@ -30,6 +30,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
 const lethe_unlearn_method lethe__unlearn_l1_sparse = {
     .name = "l1-sparse",
     .title = "l1-sparse unlearning",
+    .label = "l1-sparse",
     .source = "Jia et al. 2023",
     .summary =
         "Fine-tunes on the retain set with an l1 penalty on all parameters whose coefficient follows a "

@@ -23,6 +23,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *fit) {
 const lethe_unlearn_method lethe__unlearn_retrain = {
     .name = "retrain",
     .title = "Retrain",
+    .label = "Retrain",
     .source = "Cao and Yang 2015",
     .summary = "Draws the weights afresh and trains them on the retain set alone, with the mask of the given "
                "model. Exact, and as dear as a whole training: the reference for every other method.",

@@ -30,6 +30,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *fit) {
 const lethe_unlearn_method lethe__unlearn_rl = {
     .name = "rl",
     .title = "Random labels",
+    .label = "RL",
     .source = "Golatkar et al. 2020; Graves et al. 2021",
     .summary = "Trains for a few epochs on the retain set and on the forget set with wrong labels drawn at "
                "random. Forgets fast, and costs passes over all samples.",

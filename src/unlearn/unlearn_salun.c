@@ -132,6 +132,7 @@ static lethe_status check(const void *given) {
 const lethe_unlearn_method lethe__unlearn_salun = {
     .name = "salun",
     .title = "Saliency unlearning",
+    .label = "SalUn",
     .source = "Fan et al. 2024",
     .summary = "Finds the weights on which the loss of the forget set depends most, and trains those alone, "
                "on the retain set and on the forget set with wrong labels drawn at random.",

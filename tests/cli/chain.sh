@@ -102,4 +102,4 @@ prints '"peak_share": [0-9]'
 run 0 bench ops --arch resnet20s --batch 2 --image-size 28 --threads 1
 prints 'convolution 3x3/2 28x28x16-32'
 run 2 bench layers
-prints "'layers' is not a benchmark"
+says "'layers' is not a benchmark"
