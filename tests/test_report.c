@@ -101,8 +101,8 @@ static void tables_hold_the_numbers(void **state) {
     (void)state;
     char *text = written(lethe_report_write_text);
     assert_non_null(strstr(text, "Forget class=3 (mean"));
-    assert_non_null(strstr(text, "GA         dense              2  "));
-    assert_non_null(strstr(text, "GA         90 % sparse        1  ")); /* each row has its own number */
+    assert_non_null(strstr(text, "GA       dense              2  "));
+    assert_non_null(strstr(text, "GA       90 % sparse        1  ")); /* each row has its own number */
     assert_non_null(strstr(text, "85.00 ±7.07 (15.00)"));
     assert_non_null(strstr(text, "90 % sparse"));
     assert_non_null(strstr(text, "20.0x"));
