@@ -9,8 +9,8 @@
  * seen as smooth, a ReLU's second derivative counts as 0.
  *
  * Source: Proposition 2 of Jia et al. 2023 needs it; products after Pearlmutter 1994. Cost of an iteration:
- * nine forward passes in double over the samples: for ResNet-20s and 28x28 images about 35 samples a second
- * and core. The ratio of the two largest eigenvalues says how many iterations, often 20 to 50. */
+ * nine forward passes in double over the samples. The ratio of the two largest eigenvalues says how many
+ * iterations, often 20 to 50. */
 #include "analyze/wide.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -24,7 +24,7 @@ const lethe_option lethe_eigenvalue_option_table[] = {
     {.name = "samples",
      .type = LETHE_OPTION_SIZE,
      .offset = offsetof(lethe_eigenvalue_options, samples),
-     .value = "128",
+     .value = "64",
      .minimum = 0,
      .maximum = 1e9,
      .placeholder = "N",
@@ -49,7 +49,7 @@ const lethe_option lethe_eigenvalue_option_table[] = {
     {.name = "tolerance",
      .type = LETHE_OPTION_DOUBLE,
      .offset = offsetof(lethe_eigenvalue_options, tolerance),
-     .value = "0.01",
+     .value = "0.02",
      .minimum = 0,
      .maximum = 1,
      .placeholder = "T",

@@ -9,7 +9,7 @@
  * settled at m * theta_0 and stay; the trainings are replay.c's.
  *
  * Source: Jia et al. 2023, Proposition 2; Thudi et al. 2022. Cost for a mask: 1 + forgotten trainings in
- * double, and an eigenvalue; for ResNet-20s and 28x28 images about 100 training samples a second and core. */
+ * double, and an eigenvalue. */
 #include "analyze/replay.h"
 #include "base/fail.h"
 #include "base/memory.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 static lethe_status settle(lethe__executor *executor, lethe__loader *loader) {
-    enum { FORWARDS = 80 }; /* 0.9^80: two parts in ten thousand are left of the statistics before */
+    enum { FORWARDS = 40 }; /* 0.9^40: 1.5 % are left of the statistics before */
     size_t n_batches = lethe__loader_batches(loader);
     for (size_t i = 0; i < FORWARDS; i++) {
         lethe__batch batch;
@@ -27,7 +27,7 @@ static lethe_status settle(lethe__executor *executor, lethe__loader *loader) {
 
 lethe_status lethe__settle_statistics(lethe_model *model, lethe_samples samples,
                                       const lethe_runtime *runtime) {
-    size_t batch = samples.n < 64 ? samples.n : 64;
+    size_t batch = samples.n < 32 ? samples.n : 32;
     int threads = lethe_threads_resolve(runtime->threads);
     lethe__executor *executor = NULL;
     lethe__loader *loader = NULL;
