@@ -85,7 +85,9 @@ static lethe_status read_sparsity(const char *text, size_t length, double *out) 
 
 static lethe_status read_sparsities(const char *text, double *sparsities, size_t *n) {
     *n = 0;
-    while (text != NULL && text[0] != 0) {
+    if (text == NULL || text[0] == 0)
+        return LETHE_OK;
+    while (text != NULL) { /* a comma promises another number */
         size_t length = strcspn(text, ",");
         if (*n == LETHE_ANALYZE_MOST_SPARSITIES)
             LETHE_FAIL(LETHE_USAGE, "sparsities: more than %d of them", LETHE_ANALYZE_MOST_SPARSITIES);
