@@ -210,7 +210,7 @@ static void test_orders_in_the_rate(void **state) {
     open_setup(&setup);
     lethe_eigenvalue_options eigenvalue = eigenvalue_options(FEW, 1, 0);
     for (int half = 0; half < 2; half++) {
-        lethe_ga_error_options options = error_options("0,0.9", half ? 1e-5 : 2e-5);
+        lethe_ga_error_options options = error_options("0,0.9", half ? 1e-6 : 2e-6);
         assert_ok(lethe_ga_error_measure(setup.model, setup.samples, &options, &eigenvalue,
                                          &setup.tiny.runtime, rows[half], &n));
         assert_int_equal(n, 2);
@@ -219,11 +219,12 @@ static void test_orders_in_the_rate(void **state) {
         const lethe_ga_error *row = &rows[0][i], *half = &rows[1][i];
         assert_true(fabs(row->untouched / half->untouched - 2) < 0.02);
         assert_true(fabs(row->distance / half->distance - 2) < 0.02);
-        if (!(fabs(row->error_mean / half->error_mean - 4) < 0.2))
+        double ratio = row->error_mean / half->error_mean; /* 4, but for ReLUs that flip on the way */
+        if (!(ratio > 3 && ratio < 5))
             fail_msg("half the rate makes the error %g from %g", half->error_mean, row->error_mean);
         assert_true(row->error_mean < 0.1 * row->untouched);
         assert_int_equal(row->steps, 2);
-        double bound = 4e-10 * 2 * row->distance * fabs(row->eigenvalue.value);
+        double bound = 2e-6 * 2e-6 * 2 * row->distance * fabs(row->eigenvalue.value);
         assert_true(fabs(row->bound - bound) <= 1e-12 * bound);
         assert_true(row->loss_after < row->loss_before);
         assert_true(row->error_largest == row->error_mean);
@@ -258,7 +259,7 @@ static void test_refusals(void **state) {
     assert_int_equal(lethe_ga_error_measure(setup.model, setup.samples, &options, &eigenvalue,
                                             &setup.tiny.runtime, rows, &n),
                      LETHE_USAGE);
-    options = error_options("0", 1e300);
+    options = error_options("0", 1e38);
     assert_int_equal(lethe_ga_error_measure(setup.model, setup.samples, &options, &eigenvalue,
                                             &setup.tiny.runtime, rows, &n),
                      LETHE_DIVERGED);

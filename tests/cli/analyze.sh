@@ -47,7 +47,7 @@ run 2 analyze --arch resnet20s $data --samples 0 --sparsities 0,1
 says "'1' is no number from 0 to below 1"
 run 2 analyze --arch resnet20s $data --samples 0 --sparsities 0 --error-batch 200
 says '--error-batch'
-run 4 analyze --arch resnet20s $data --samples 0 --sparsities 0 --error-images 8 --error-batch 4 --error-lr 1e300
+run 4 analyze --arch resnet20s $data --samples 0 --sparsities 0 --error-images 8 --error-batch 4 --error-lr 1e38
 says 'lower --error-lr'
 run 3 analyze --model sparse --initial nowhere --samples 0
 says 'nowhere'
