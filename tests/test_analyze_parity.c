@@ -1,5 +1,6 @@
 /* test_analyze_parity.c - the Hessian's largest eigenvalue against PyTorch's, dense and under a mask.
- * Iterations take seconds in double: they end early, where the eigenvalue is right to three digits. */
+ * Iterations take seconds in double: they end early, where the eigenvalue is off by the residual's
+ * square over the gap to the next one, and never too large: v H v is not above the largest of a vector v. */
 #include "fixture_model.h"
 
 #include "base/memory.h"
@@ -60,8 +61,7 @@ static void compare(const char *name) {
                                        &runtime, &found));
     assert_true(found.residual <= options.tolerance);
     double expected = fixture_number(item, "eigenvalue_of_largest_magnitude");
-    /* off by the residual's square over the gap to the next eigenvalue */
-    if (!(fabs(found.value - expected) <= 2e-3 * fabs(expected)))
+    if (!(fabs(found.value - expected) <= 1e-2 * expected && found.value <= (1 + 1e-6) * expected))
         fail_msg("%s: eigenvalue %.9g after %d iterations, PyTorch %.9g", name, found.value, found.iterations,
                  expected);
     lethe_model_destroy(&model);
