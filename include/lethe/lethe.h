@@ -27,6 +27,7 @@
 #ifndef LETHE_LETHE_H
 #define LETHE_LETHE_H
 
+#include <lethe/analyze.h>
 #include <lethe/data.h>
 #include <lethe/evaluate.h>
 #include <lethe/machine.h>

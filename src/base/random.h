@@ -20,6 +20,7 @@ typedef enum lethe__purpose {
     LETHE__RANDOM_PRUNE = 6,
     LETHE__RANDOM_SYNTHETIC = 7,
     LETHE__RANDOM_METHOD = 8,
+    LETHE__RANDOM_ANALYZE = 9,
 } lethe__purpose;
 
 typedef struct lethe__random {

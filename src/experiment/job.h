@@ -7,7 +7,7 @@
 
 #include "base/option_set.h"
 #include "experiment/subject.h"
-#include <lethe/run.h>
+#include <lethe/analyze.h>
 
 typedef struct lethe__job lethe__job;
 struct lethe__job {
@@ -55,6 +55,7 @@ lethe_status lethe__evaluate_job_lend(lethe_evaluate_job *job, lethe_runtime *ru
                                       lethe__option_set *set);
 lethe_status lethe__tune_job_lend(lethe_tune_job *job, lethe_runtime *runtime, lethe__option_set *set);
 lethe_status lethe__predict_job_lend(lethe_predict_job *job, lethe_runtime *runtime, lethe__option_set *set);
+lethe_status lethe__analyze_job_lend(lethe_analyze_job *job, lethe_runtime *runtime, lethe__option_set *set);
 
 /* What the first reference of an evaluation came to, for further evaluations on the same division of the
  * data. */

@@ -224,6 +224,27 @@ static const lethe_option predict_table[] = {
     LETHE_OPTIONS_END,
 };
 
+static const lethe_option analyze_table[] = {
+    {.name = "initial",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_analyze_job, initial),
+     .placeholder = "RUN_OR_FILE",
+     .help =
+         "the weights that the model's training began with; without it they are drawn from the seed of the "
+         "run that it goes back to"},
+    {.name = "out",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_analyze_job, out),
+     .placeholder = "FILE",
+     .help = "file for the result as JSON"},
+    {.name = "html",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_analyze_job, html),
+     .placeholder = "FILE",
+     .help = "file for a page with the tables and a plot of bound and error"},
+    LETHE_OPTIONS_END,
+};
+
 lethe_status lethe__option_set_lend(lethe__option_set *set, const char *heading, const lethe_option *table,
                                     void *values) {
     LETHE_TRY(lethe__option_set_add(set, heading, table, NULL));
@@ -288,6 +309,15 @@ lethe_status lethe__predict_job_lend(lethe_predict_job *job, lethe_runtime *runt
     return lend_runtime(set, runtime);
 }
 
+lethe_status lethe__analyze_job_lend(lethe_analyze_job *job, lethe_runtime *runtime, lethe__option_set *set) {
+    LETHE_TRY(lethe__option_set_lend(set, "Analysis", analyze_table, job));
+    LETHE_TRY(lethe__option_set_lend(set, "Hessian", lethe_eigenvalue_option_table, &job->eigenvalue));
+    LETHE_TRY(
+        lethe__option_set_lend(set, "Error of gradient ascent", lethe_ga_error_option_table, &job->error));
+    LETHE_TRY(lend_subject(set, &job->data, &job->split, &job->model));
+    return lend_runtime(set, runtime);
+}
+
 static lethe_status fill_defaults(lethe__option_set *set, lethe_status lent) {
     for (int i = 0; i < set->n_groups && lent == LETHE_OK; i++)
         lent = lethe_options_defaults(set->groups[i].table, set->groups[i].values);
@@ -328,6 +358,12 @@ lethe_status lethe_predict_job_defaults(lethe_predict_job *job) {
     lethe__option_set set = {0};
     memset(job, 0, sizeof *job);
     return fill_defaults(&set, lethe__predict_job_lend(job, NULL, &set));
+}
+
+lethe_status lethe_analyze_job_defaults(lethe_analyze_job *job) {
+    lethe__option_set set = {0};
+    memset(job, 0, sizeof *job);
+    return fill_defaults(&set, lethe__analyze_job_lend(job, NULL, &set));
 }
 
 lethe_status lethe__job_complete(lethe__option_set *set, const lethe_dataset_options *data,
