@@ -67,11 +67,12 @@ static lethe_status remove_temporaries(const lethe__run_directory *directory) {
 }
 
 static lethe_status clear(const lethe__run_directory *directory) {
-    static const char *const names[] = {"run.json",    "model.safetensors", checkpoint_name,  "split.json",
+    static const char *const names[] = {"run.json",    "model.safetensors", "split.json",
                                         "config.yaml", "history.csv",       "evaluation.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         LETHE_TRY(lethe__run_directory_remove(directory, names[i]));
     LETHE_TRY(lethe__run_directory_remove_events(directory));
+    LETHE_TRY(remove_all(directory, checkpoint_name)); /* and what a method has put beside it */
     LETHE_TRY(remove_all(directory, "epoch-"));
     if (ftruncate(fileno(directory->log), 0) != 0)
         LETHE_FAIL(LETHE_FAILED, "%s: log.txt cannot be cleared: %s", directory->path, strerror(errno));
