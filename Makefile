@@ -39,7 +39,7 @@ test:
 parity: all
 	@ctest --test-dir $(BUILD) -j $(JOBS) -L parity
 
-# The same tests under sanitizers, in build folders of their own. SELECT="-LE parity" leaves the longest out.
+# The same tests under sanitizers, in build folders of their own. SELECT="-LE parity" leaves some out.
 sanitize:
 	@$(MAKE) --no-print-directory tested BUILD=build-sanitize CMAKE_FLAGS="-DLETHE_SANITIZE=address,undefined"
 asan:
