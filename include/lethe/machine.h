@@ -78,7 +78,8 @@ typedef struct lethe_bench_operation {
 } lethe_bench_operation;
 
 /* Calls `take` for every shape of operation of the architecture and every implementation that supports it, in
- * the order of the network. The record is valid during the call. Takes some seconds an architecture. */
+ * the order of the network. The record is valid during the call. Each figure is the best of options->repeats
+ * calls or more, which together take options->repeats * options->seconds or more. */
 LETHE_API lethe_status
 lethe_bench_operations(const lethe_bench_options *options, const lethe_runtime *runtime,
                        void (*take)(void *user, const lethe_bench_operation *operation), void *user);

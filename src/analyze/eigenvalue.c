@@ -10,12 +10,13 @@
  *
  * Source: Proposition 2 of Jia et al. 2023 needs it; products after Pearlmutter 1994. Cost of an iteration:
  * nine forward passes in double over the samples. The ratio of the two largest eigenvalues says how many
- * iterations, often 20 to 50. */
-#include "analyze/wide.h"
+ * iterations: some tens, where they lie close more than a hundred. */
+#include "analyze/measuring.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "train/trainer.h"
+#include "train/wide.h"
 #include <lethe/analyze.h>
 #include <math.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static void draw_vector(iteration *it) {
         double value = (double)lethe__random_normal(&random);
         it->vector[i] = mask == NULL || mask[i] ? value : 0;
     }
-    double norm = lethe__wide_norm(it->vector, it->n);
+    double norm = lethe__vector_norm(it->vector, it->n);
     for (size_t i = 0; i < it->n; i++)
         it->vector[i] /= norm;
 }
@@ -109,8 +110,11 @@ static lethe_status multiply(iteration *it) {
     memset(it->product, 0, it->n * sizeof *it->product);
     for (size_t i = 0; i < lethe__loader_batches(it->loader); i++) {
         lethe__batch batch;
-        lethe__wide_pass pass = {
-            .scale = 1 / (double)it->samples.n, .left_out = -1, .direction = it->vector, .product = it->part};
+        lethe__wide_pass pass = {.mode = LETHE__MODE_GRADIENT,
+                                 .scale = 1 / (double)it->samples.n,
+                                 .left_out = LETHE__NOBODY,
+                                 .direction = it->vector,
+                                 .product = it->part};
         LETHE_TRY(lethe__analyze_step(it->runtime, "eigenvalue", it->step++, it->n_steps));
         lethe__loader_batch(it->loader, 0, i, &batch);
         LETHE_TRY(lethe__wide_run(&it->wide, &batch, &pass));
@@ -122,7 +126,7 @@ static lethe_status multiply(iteration *it) {
 
 /* The value and its residual, from vector and product; then the next vector. */
 static lethe_status move(iteration *it, lethe_eigenvalue *out) {
-    double value = 0, rest = 0, norm = lethe__wide_norm(it->product, it->n);
+    double value = 0, rest = 0, norm = lethe__vector_norm(it->product, it->n);
     for (size_t i = 0; i < it->n; i++)
         value += it->vector[i] * it->product[i];
     for (size_t i = 0; i < it->n; i++) {

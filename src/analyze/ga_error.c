@@ -10,6 +10,7 @@
  *
  * Source: Jia et al. 2023, Proposition 2; Thudi et al. 2022. Cost for a mask: 1 + forgotten trainings in
  * double, and an eigenvalue. */
+#include "analyze/measuring.h"
 #include "analyze/replay.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -132,10 +133,10 @@ static lethe_status measure_errors(const study *s, lethe__replay *replay, lethe_
         uint32_t id = lethe__replay_id(replay, s->samples.n * (size_t)k / (size_t)n);
         LETHE_TRY(lethe__replay_train(replay, id, s->retrained));
         LETHE_TRY(lethe__replay_ascend(replay, id, s->trained, s->unlearned));
-        double error = lethe__wide_distance(s->unlearned, s->retrained, s->n);
+        double error = lethe__vector_distance(s->unlearned, s->retrained, s->n);
         row->error_mean += error / n;
         row->error_largest = fmax(row->error_largest, error);
-        row->untouched += lethe__wide_distance(s->trained, s->retrained, s->n) / n;
+        row->untouched += lethe__vector_distance(s->trained, s->retrained, s->n) / n;
     }
     return LETHE_OK;
 }

@@ -1,12 +1,16 @@
 /* replay.c - training, the same training without one sample, and gradient ascent on that sample.
  *
- *   theta <- theta - eta / b * sum of m * grad l_i over a batch      b its size, also where a sample is left
- * out theta <- theta + eta / b * m * grad l_z                          as often as z was descended on
+ *   training:  theta <- theta - eta / b * sum of m * grad l_i over a batch
+ *
+ *   ascent:    theta <- theta + eta / b * m * grad l_z, as often as the training has descended on z
+ *
+ * with b the size of a batch, also where a sample is left out.
  *
  * This is the plain SGD of the theory: no momentum, no decay, no augmentation, in double, with BatchNorm's
  * statistics fixed, so that the loss of a sample is its own. Both trainings take the same samples in the same
  * order; what they end with differs by the one sample and its consequences, and by nothing else. */
 #include "analyze/replay.h"
+#include "analyze/measuring.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "data/dataset.h"
@@ -88,8 +92,10 @@ static lethe_status check_loss(const lethe__replay *replay, double loss) {
 }
 
 static lethe_status descend(lethe__replay *replay, const lethe__batch *batch, int64_t left_out) {
-    lethe__wide_pass pass = {
-        .scale = 1 / (double)batch->n, .left_out = find_row(batch, left_out), .gradient = replay->gradient};
+    lethe__wide_pass pass = {.mode = LETHE__MODE_GRADIENT,
+                             .scale = 1 / (double)batch->n,
+                             .left_out = find_row(batch, left_out),
+                             .gradient = replay->gradient};
     LETHE_TRY(lethe__wide_run(&replay->wide, batch, &pass));
     LETHE_TRY(check_loss(replay, pass.loss));
     add(-replay->options->lr, replay->gradient, replay->wide.parameters, replay->n);
@@ -118,7 +124,8 @@ lethe_status lethe__replay_ascend(lethe__replay *replay, uint32_t id, const doub
     double *at = replay->single.parameters;
     memcpy(at, trained, replay->n * sizeof *at);
     for (int epoch = 0; epoch < replay->options->epochs; epoch++) {
-        lethe__wide_pass pass = {.scale = 1 / (double)replay->options->batch,
+        lethe__wide_pass pass = {.mode = LETHE__MODE_GRADIENT,
+                                 .scale = 1 / (double)replay->options->batch,
                                  .left_out = LETHE__NOBODY,
                                  .gradient = replay->gradient};
         LETHE_TRY(lethe__wide_run(&replay->single, &one, &pass));
@@ -134,7 +141,8 @@ lethe_status lethe__replay_loss(lethe__replay *replay, const double *parameters,
     memcpy(replay->wide.parameters, parameters, replay->n * sizeof *parameters);
     for (size_t i = 0; i < replay->n_batches; i++) {
         lethe__batch batch;
-        lethe__wide_pass pass = {.scale = 1 / (double)replay->samples.n, .left_out = LETHE__NOBODY};
+        lethe__wide_pass pass = {
+            .mode = LETHE__MODE_GRADIENT, .scale = 1 / (double)replay->samples.n, .left_out = LETHE__NOBODY};
         lethe__loader_batch(replay->loader, 0, i, &batch);
         LETHE_TRY(lethe__wide_run(&replay->wide, &batch, &pass));
         *loss += pass.loss;

@@ -2,10 +2,8 @@
 #ifndef LETHE_ANALYZE_REPLAY_H
 #define LETHE_ANALYZE_REPLAY_H
 
-#include "analyze/wide.h"
+#include "train/wide.h"
 #include <lethe/analyze.h>
-
-enum { LETHE__NOBODY = -1 };
 
 typedef struct lethe__replay {
     lethe_model *model; /* lent: m * theta_0 and its statistics */

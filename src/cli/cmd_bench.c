@@ -40,6 +40,7 @@ typedef struct listing {
     lethe__table table;
     json_t *rows;   /* NULL: text */
     double seconds; /* of the chosen implementations, for a batch */
+    double peak_flops, peak_bytes;
 } listing;
 
 static void write_shape(const lethe_bench_operation *operation, char text[64]) {
@@ -72,6 +73,8 @@ static void take_operation(void *user, const lethe_bench_operation *operation) {
     listing *l = user;
     char shape[64];
     write_shape(operation, shape);
+    l->peak_flops = operation->peak_flops;
+    l->peak_bytes = operation->peak_bytes;
     if (operation->chosen)
         l->seconds += (double)operation->count * (operation->seconds[0] + operation->seconds[1]);
     if (l->rows != NULL) {
@@ -106,9 +109,10 @@ static lethe_status bench_operations(const lethe_bench_options *job, lethe__call
     if (status != LETHE_OK) {
         json_decref(l.rows);
     } else if (l.rows != NULL) {
-        status = lethe__print_json(json_pack("{s:s, s:I, s:o, s:o}", "arch", job->arch, "batch",
+        status = lethe__print_json(json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "arch", job->arch, "batch",
                                              (json_int_t)job->batch, "seconds", lethe__json_real(l.seconds),
-                                             "operations", l.rows));
+                                             "peak_flops", lethe__json_real(l.peak_flops), "peak_bytes",
+                                             lethe__json_real(l.peak_bytes), "operations", l.rows));
     } else {
         status = lethe__table_print(&l.table, true, stdout);
         printf("\nThe chosen ones (*), each as often as the network has it: %.1f ms a batch, %.0f samples/s "
@@ -140,7 +144,9 @@ const lethe__command lethe__cmd_bench = {
         "Measures whole training steps (loading, augmentation, forward, backward, update) or prediction of "
         "a model on synthetic images, in samples a second and in shares of what this machine can do at most, "
         "which it measures too.\nlethe bench ops times every operation of the model alone, by each "
-        "implementation that supports its shape; a star marks the one that is used.\n"
+        "implementation that supports its shape; a star marks the one that is used. "
+        "Its shares may pass 100 %: Winograd's algorithm saves multiplications that are counted, and what is "
+        "in the caches need not come from memory.\n"
         "Example: lethe bench --arch resnet18 --precision f32",
     .traits = LETHE__HAS_RESULT,
     .job_size = sizeof(lethe_bench_options),

@@ -283,6 +283,11 @@ lethe_status lethe__graph_finish(lethe__graph *graph) {
     return LETHE_OK;
 }
 
+bool lethe__graph_has_gradient(const lethe__graph *graph, int tensor) {
+    int producer = graph->tensors[tensor].producer;
+    return producer >= 0 && graph->nodes[producer].kind != LETHE__NORMALISE;
+}
+
 static int find_slot(const lethe__slot *slots, size_t n, const char *name) {
     for (size_t i = 0; i < n; i++)
         if (strcmp(slots[i].name, name) == 0)

@@ -96,6 +96,9 @@ int lethe__graph_linear(lethe__graph *graph, int src, const char *name, int outp
  */
 lethe_status lethe__graph_finish(lethe__graph *graph);
 
+/* Whether the loss has a gradient with respect to `tensor`: parameters stand before it. */
+bool lethe__graph_has_gradient(const lethe__graph *graph, int tensor);
+
 /* Slot index by full name, -1 when there is none. */
 int lethe__graph_find_parameter(const lethe__graph *graph, const char *name);
 int lethe__graph_find_buffer(const lethe__graph *graph, const char *name);

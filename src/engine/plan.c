@@ -84,12 +84,8 @@ static lethe__view tensor_view(const lethe__plan_request *request, int tensor) {
         .n = request->n, .h = shape->h, .w = shape->w, .c = shape->c, .dtype = tensor_dtype(request, tensor)};
 }
 
-/* A tensor needs a gradient when parameters stand before it. */
 static bool needs_gradient(const lethe__plan_request *request, int tensor) {
-    if (!request->with_gradients || tensor < 0)
-        return false;
-    int producer = request->graph->tensors[tensor].producer;
-    return producer >= 0 && request->graph->nodes[producer].kind != LETHE__NORMALISE;
+    return request->with_gradients && tensor >= 0 && lethe__graph_has_gradient(request->graph, tensor);
 }
 
 /* --- building --- */

@@ -10,10 +10,15 @@
 #include "base/random.h"
 #include <omp.h>
 
-enum { MIN_CALLS = 3 };
-static const double min_seconds = 0.05; /* of calls to one pass */
-
 enum { SRC, RESIDUAL, DST, DIFF_DST, DIFF_SRC, DIFF_RESIDUAL, WORKSPACE, SCRATCH, BLOCKS };
+
+/* How long to measure, and whom to tell. */
+typedef struct profiling {
+    int calls;      /* to a pass, at least */
+    double seconds; /* that they take, at least */
+    void (*take)(void *user, const lethe__timing *timing);
+    void *user;
+} profiling;
 
 /* One operation by one implementation, with its memory. */
 typedef struct rig {
@@ -31,17 +36,12 @@ static double node_flops(const lethe__graph *graph, const lethe__node *node) {
     return 2 * taps * src->c * dst->c * dst->h * dst->w;
 }
 
-/* The first layer has no gradient to hand on. */
-static bool hands_on(const lethe__graph *graph, const lethe__node *node) {
-    int producer = graph->tensors[node->src].producer;
-    return producer >= 0 && graph->nodes[producer].kind != LETHE__NORMALISE;
-}
-
 double lethe__graph_flops(const lethe__graph *graph, bool training) {
     double flops = 0;
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const lethe__node *node = &graph->nodes[i];
-        flops += node_flops(graph, node) * (!training ? 1 : hands_on(graph, node) ? 3 : 2);
+        int backward = !training ? 0 : lethe__graph_has_gradient(graph, node->src) ? 2 : 1;
+        flops += node_flops(graph, node) * (1 + backward);
     }
     return flops;
 }
@@ -69,7 +69,7 @@ static void count_work(lethe__timing *timing) {
 
 static void fill(void *data, const lethe__view *view, uint32_t stream) {
     lethe__random random = lethe__random_open(1, LETHE__RANDOM_SYNTHETIC, 0, stream);
-    size_t n = (size_t)view->n * (size_t)view->h * (size_t)view->w * (size_t)view->c;
+    size_t n = lethe__view_bytes(view) / lethe__dtype_bytes(view->dtype);
     for (size_t i = 0; i < n; i++) {
         float value = (float)lethe__random_below(&random, 256);
         if (view->dtype == LETHE__U8)
@@ -132,10 +132,10 @@ static void close_rig(rig *r) {
 }
 
 /* The least time of a call to one pass. */
-static lethe_status time_pass(lethe_status (*pass)(lethe__operation *, lethe__mode),
+static lethe_status time_pass(const profiling *p, lethe_status (*pass)(lethe__operation *, lethe__mode),
                               lethe__operation *operation, lethe__mode mode, double *seconds) {
     double spent = 0;
-    for (int call = 0; call < MIN_CALLS || spent < min_seconds; call++) {
+    for (int call = 0; call < p->calls || spent < p->seconds; call++) {
         operation->weights->version++;
         double start = lethe__clock_seconds();
         LETHE_TRY(pass(operation, mode));
@@ -146,14 +146,14 @@ static lethe_status time_pass(lethe_status (*pass)(lethe__operation *, lethe__mo
     return LETHE_OK;
 }
 
-static lethe_status run_rig(rig *r, lethe__timing *timing) {
+static lethe_status run_rig(const profiling *p, rig *r, lethe__timing *timing) {
     lethe__operation *operation = &r->operation;
     bool back = operation->with_gradients && operation->node->kind != LETHE__NORMALISE;
     lethe__mode mode = operation->with_gradients ? LETHE__MODE_TRAIN : LETHE__MODE_PREDICT;
     timing->backward_seconds = 0;
-    LETHE_TRY(time_pass(timing->implementation->forward, operation, mode, &timing->forward_seconds));
+    LETHE_TRY(time_pass(p, timing->implementation->forward, operation, mode, &timing->forward_seconds));
     if (back)
-        LETHE_TRY(time_pass(timing->implementation->backward, operation, mode, &timing->backward_seconds));
+        LETHE_TRY(time_pass(p, timing->implementation->backward, operation, mode, &timing->backward_seconds));
     return LETHE_OK;
 }
 
@@ -183,39 +183,59 @@ static size_t count_shape(const lethe__plan *plan, size_t i) {
     return count;
 }
 
-static lethe_status profile_shape(const lethe__operation *operation, size_t count,
-                                  void (*take)(void *, const lethe__timing *), void *user) {
+/* The implementations of an operation that are measured. */
+static bool is_measured(const lethe__operation *operation, const lethe__implementation *const *each) {
+    bool reference = each[1] == NULL;
+    return *each == operation->implementation || (!reference && (*each)->supports(operation));
+}
+
+static lethe_status profile_shape(const profiling *p, const lethe__operation *operation, size_t count) {
     for (const lethe__implementation *const *each = lethe__implementations(operation->node->kind);
          *each != NULL; each++) {
+        if (!is_measured(operation, each))
+            continue;
         lethe__timing timing = {.operation = operation,
                                 .implementation = *each,
                                 .count = count,
                                 .chosen = *each == operation->implementation};
-        bool reference = each[1] == NULL;
-        if (!timing.chosen && (reference || !(*each)->supports(operation)))
-            continue;
         rig r;
         lethe_status status = open_rig(&timing, &r);
         if (status == LETHE_OK)
-            status = run_rig(&r, &timing);
+            status = run_rig(p, &r, &timing);
         close_rig(&r);
         LETHE_TRY(status);
         count_work(&timing);
-        take(user, &timing);
+        p->take(p->user, &timing);
     }
     return LETHE_OK;
 }
 
-lethe_status lethe__profile(const lethe__plan_request *request,
+static size_t count_passes(const lethe__plan *plan) {
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n_operations; i++) {
+        const lethe__operation *operation = &plan->operations[i];
+        if (count_shape(plan, i) == 0)
+            continue;
+        for (const lethe__implementation *const *each = lethe__implementations(operation->node->kind);
+             *each != NULL; each++)
+            if (is_measured(operation, each))
+                n += operation->with_gradients ? 2 : 1;
+    }
+    return n;
+}
+
+lethe_status lethe__profile(const lethe__plan_request *request, int calls, double seconds,
                             void (*take)(void *user, const lethe__timing *timing), void *user) {
     lethe__plan *plan;
     omp_set_num_threads(request->threads);
     LETHE_TRY(lethe__plan_create(request, &plan));
+    profiling p = {
+        .calls = calls, .seconds = seconds / (double)count_passes(plan), .take = take, .user = user};
     lethe_status status = LETHE_OK;
     for (size_t i = 0; i < plan->n_operations && status == LETHE_OK; i++) {
         size_t count = count_shape(plan, i);
         if (count > 0)
-            status = profile_shape(&plan->operations[i], count, take, user);
+            status = profile_shape(&p, &plan->operations[i], count);
     }
     lethe__plan_destroy(&plan);
     return status;

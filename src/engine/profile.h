@@ -19,8 +19,9 @@ typedef struct lethe__timing {
 
 /* Calls `take` for each shape and implementation, in the order of the network; implementations in that of
  * their list, the reference only where it is the only one. Training passes when request->with_gradients, else
- * prediction. Every figure is the best of several calls. The weights' running statistics change. */
-lethe_status lethe__profile(const lethe__plan_request *request,
+ * prediction. Every figure is the best of at least `calls` calls; all of them together take at least
+ * `seconds`. The weights' running statistics change. */
+lethe_status lethe__profile(const lethe__plan_request *request, int calls, double seconds,
                             void (*take)(void *user, const lethe__timing *timing), void *user);
 
 /* Operations (a multiply-add as two) of convolutions and linear layers for one sample: forward, and backward

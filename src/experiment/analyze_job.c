@@ -39,18 +39,6 @@ static lethe_status find_seed(const json_t *record, uint64_t *seed, bool *known)
     return LETHE_OK;
 }
 
-static lethe_status draw_initial(const lethe_model *model, uint64_t seed, lethe_model **out) {
-    lethe_model *initial;
-    LETHE_TRY(lethe_model_create(&model->info, &initial));
-    lethe_status status = lethe_model_initialise(initial, seed);
-    if (status != LETHE_OK) {
-        lethe_model_destroy(&initial);
-        return status;
-    }
-    *out = initial;
-    return LETHE_OK;
-}
-
 static lethe_status load_initial(const lethe_analyze_job *job, const lethe__subject *subject,
                                  lethe_model **out) {
     lethe__origin origin;
@@ -77,7 +65,7 @@ static lethe_status open_initial(const lethe_analyze_job *job, const lethe__subj
                        "is not measured; give --initial RUN_OR_FILE",
                        subject->origin.path);
     }
-    return draw_initial(subject->model, seed, out);
+    return lethe__subject_draw_model(lethe_model_get_info(subject->model), seed, out);
 }
 
 /* --- measuring --- */

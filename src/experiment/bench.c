@@ -69,7 +69,7 @@ const lethe_option lethe_bench_option_table[] = {
      .minimum = 0.01,
      .maximum = 3600,
      .placeholder = "S",
-     .help = "least time of one repeat"},
+     .help = "least time of one repeat; of ops, all operations by all implementations"},
     {.name = "repeats",
      .type = LETHE_OPTION_INT,
      .offset = offsetof(lethe_bench_options, repeats),
@@ -77,7 +77,7 @@ const lethe_option lethe_bench_option_table[] = {
      .minimum = 1,
      .maximum = MAX_REPEATS,
      .placeholder = "N",
-     .help = "repeats, whose median counts"},
+     .help = "repeats, whose median counts; of ops, the best"},
     LETHE_OPTIONS_END,
 };
 

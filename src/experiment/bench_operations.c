@@ -60,7 +60,8 @@ lethe_status lethe_bench_operations(const lethe_bench_options *options, const le
     if (status == LETHE_OK)
         status = lethe__peak_measure(request.precision, request.threads, &t.peak);
     if (status == LETHE_OK)
-        status = lethe__profile(&request, take_timing, &t);
+        status =
+            lethe__profile(&request, options->repeats, options->repeats * options->seconds, take_timing, &t);
     lethe_model_destroy(&model);
     return status;
 }

@@ -75,12 +75,9 @@ lethe_status lethe__subject_load_model(const lethe__origin *origin, const lethe_
     return lethe_model_load(origin->model_path, &info, out);
 }
 
-static lethe_status create_model(const lethe_model_options *options, const lethe_dataset *dataset,
-                                 uint64_t seed, lethe_model **out) {
-    lethe_model_info info;
+lethe_status lethe__subject_draw_model(const lethe_model_info *info, uint64_t seed, lethe_model **out) {
     lethe_model *model;
-    LETHE_TRY(describe_model(options, dataset, &info));
-    LETHE_TRY(lethe_model_create(&info, &model));
+    LETHE_TRY(lethe_model_create(info, &model));
     lethe_status status = lethe_model_initialise(model, seed);
     if (status != LETHE_OK) {
         lethe_model_destroy(&model);
@@ -88,6 +85,13 @@ static lethe_status create_model(const lethe_model_options *options, const lethe
     }
     *out = model;
     return LETHE_OK;
+}
+
+static lethe_status create_model(const lethe_model_options *options, const lethe_dataset *dataset,
+                                 uint64_t seed, lethe_model **out) {
+    lethe_model_info info;
+    LETHE_TRY(describe_model(options, dataset, &info));
+    return lethe__subject_draw_model(&info, seed, out);
 }
 
 /* A model that says what it was trained on should meet the same data again. */

@@ -28,6 +28,9 @@ lethe_status lethe__subject_open(const lethe__subject_options *options, const le
                                  lethe__subject *out);
 void lethe__subject_fini(lethe__subject *subject);
 
+/* A new model with weights drawn from the seed. */
+lethe_status lethe__subject_draw_model(const lethe_model_info *info, uint64_t seed, lethe_model **out);
+
 /* Another model over the same data: for references. */
 lethe_status lethe__subject_load_model(const lethe__origin *origin, const lethe_model_options *options,
                                        const lethe_dataset *dataset, lethe_model **out);

@@ -2,9 +2,8 @@
 #ifndef LETHE_PRUNE_PRUNE_H
 #define LETHE_PRUNE_PRUNE_H
 
-#include "data/loader.h"
-#include "engine/exact.h"
 #include "models/model.h"
+#include "train/wide.h"
 #include <lethe/prune.h>
 
 /* --- masks --- */
@@ -35,11 +34,10 @@ lethe_status lethe__train_sparse(lethe_trainer *trainer, lethe_samples samples,
 /* Gradients of the trainer's model on one batch, with BatchNorm in training mode, in double. Nothing of the
  * model moves. */
 typedef struct lethe__exact_batch {
-    const lethe_model *model;
-    lethe__exact *exact;
+    lethe__wide wide;
     lethe__loader *loader;
     lethe__batch batch;
-    double *parameters, *buffers, *gradient, *diff_logits;
+    double *gradient;            /* [parameter_size], masked entries 0 */
     double *direction, *product; /* [parameter_size], product = H direction; NULL without tangents */
 } lethe__exact_batch;
 

@@ -41,7 +41,7 @@ static const lethe_option option_table[] = {
 
 /* The direction is the gradient over the weights that may be pruned and are still there. */
 static void point_along_gradient(lethe__exact_batch *measure) {
-    const lethe_model *model = measure->model;
+    const lethe_model *model = measure->wide.model;
     for (size_t s = 0; s < model->graph->n_parameters; s++) {
         const lethe__slot *slot = &model->graph->parameters[s];
         for (size_t i = slot->offset; i < slot->offset + slot->size; i++) {
@@ -53,12 +53,12 @@ static void point_along_gradient(lethe__exact_batch *measure) {
 
 static lethe_status prune_by_flow(lethe_trainer *trainer, lethe__exact_batch *measure,
                                   const grasp_options *options) {
-    const lethe_model *model = measure->model;
+    const lethe_model *model = measure->wide.model;
     LETHE_TRY(lethe__exact_batch_run(measure, options->temperature)); /* along 0: the gradient alone counts */
     point_along_gradient(measure);
     LETHE_TRY(lethe__exact_batch_run(measure, options->temperature));
     for (size_t i = 0; i < model->graph->parameter_size; i++)
-        measure->product[i] *= measure->parameters[i];
+        measure->product[i] *= measure->wide.parameters[i];
     return lethe__prune_lowest(trainer, measure->product,
                                lethe__count_removed(model, options->shared.sparsity));
 }

@@ -31,10 +31,10 @@ static const lethe_option option_table[] = {
 
 static lethe_status prune_by_sensitivity(lethe_trainer *trainer, lethe__exact_batch *measure,
                                          double sparsity) {
-    const lethe_model *model = measure->model;
+    const lethe_model *model = measure->wide.model;
     LETHE_TRY(lethe__exact_batch_run(measure, 1));
     for (size_t i = 0; i < model->graph->parameter_size; i++)
-        measure->gradient[i] = fabs(measure->parameters[i] * measure->gradient[i]);
+        measure->gradient[i] = fabs(measure->wide.parameters[i] * measure->gradient[i]);
     return lethe__prune_lowest(trainer, measure->gradient, lethe__count_removed(model, sparsity));
 }
 

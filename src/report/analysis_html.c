@@ -2,26 +2,16 @@
  * over sparsity as a plot in SVG with a logarithmic axis, its factors as a second one, and the tables. */
 #include "base/fail.h"
 #include "base/file.h"
+#include "report/page.h"
 #include <lethe/analyze.h>
 #include <math.h>
 
-static const char page_head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>lethe: sparsity and the error of "
-    "unlearning</title>\n<style>\n"
-    "body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em; "
-    "color: #222; }\n"
-    "table { border-collapse: collapse; margin: 0 0 2em; }\n"
-    "th, td { padding: .2em .7em; text-align: right; border-bottom: 1px solid #ddd; }\n"
-    "th { border-bottom: 2px solid #888; }\n"
+static const char style[] =
     "table.layers td:first-child, table.layers th:first-child { text-align: left; }\n"
     "svg { max-width: 100%; height: auto; } svg text { font-size: 13px; fill: currentColor; }\n"
     ".axis { stroke: currentColor; } .grid { stroke: #8884; }\n"
     ".s0 { stroke: #4a7ab5; fill: #4a7ab5; } .s1 { stroke: #c8553d; fill: #c8553d; }\n"
-    ".s2 { stroke: #7a9e3f; fill: #7a9e3f; } polyline { fill: none !important; stroke-width: 2; }\n"
-    "@media (prefers-color-scheme: dark) { body { background: #181818; color: #ddd; } th, td { "
-    "border-color: #444; } }\n"
-    "</style>\n</head>\n<body>\n<h1>Sparsity and the error of unlearning</h1>\n";
+    ".s2 { stroke: #7a9e3f; fill: #7a9e3f; } polyline { fill: none !important; stroke-width: 2; }\n";
 
 /* --- plots --- */
 
@@ -207,10 +197,10 @@ lethe_status lethe_analysis_write_html(const lethe_analyze_job *job, const lethe
     lethe__writer *writer;
     LETHE_TRY(lethe__writer_open(path, &writer));
     FILE *stream = lethe__writer_stream(writer);
-    fputs(page_head, stream);
+    lethe__page_begin(stream, "Sparsity and the error of unlearning", style);
     if (analysis->n_errors > 0)
         write_errors(stream, job, analysis);
     write_model(stream, analysis);
-    fputs("</body>\n</html>\n", stream);
+    lethe__page_end(stream);
     return lethe__writer_commit(&writer);
 }

@@ -2,50 +2,25 @@
  * disparity. */
 #include "base/fail.h"
 #include "base/file.h"
+#include "report/page.h"
 #include "report/report.h"
 #include <math.h>
 
-static const char page_head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>lethe: unlearning compared with "
-    "Retrain</title>\n"
-    "<style>\n"
-    "body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; color: "
-    "#222; }\n"
-    "table { border-collapse: collapse; margin: 0 0 2em; width: 100%; }\n"
-    "th, td { padding: .3em .7em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }\n"
-    "th { border-bottom: 2px solid #888; }\n"
-    "th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }\n"
-    "td.bar { width: 12em; text-align: left; }\n"
-    "td.bar span { display: inline-block; height: .8em; background: #4a7ab5; }\n"
-    "@media (prefers-color-scheme: dark) { body { background: #181818; color: #ddd; } th, td { border-color: "
-    "#444; } }\n"
-    "</style>\n</head>\n<body>\n<h1>Unlearning compared with Retrain</h1>\n"
-    "<p>Mean &plusmn; standard deviation over trials, in per cent; in brackets the gap to Retrain on the "
-    "same kind of "
-    "model. Disparity is the mean of the four gaps: smaller is closer to having never seen the data.</p>\n";
+static const char style[] = "table { width: 100%; }\n"
+                            "th, td { white-space: nowrap; }\n"
+                            "th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }\n"
+                            "td.bar { width: 12em; text-align: left; }\n"
+                            "td.bar span { display: inline-block; height: .8em; background: #4a7ab5; }\n";
 
-static void write_escaped(FILE *stream, const char *text) {
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '<':
-            fputs("&lt;", stream);
-            break;
-        case '>':
-            fputs("&gt;", stream);
-            break;
-        case '&':
-            fputs("&amp;", stream);
-            break;
-        default:
-            fputc(*text, stream);
-        }
-    }
-}
+static const char introduction[] =
+    "<p>Mean &plusmn; standard deviation over trials, in per cent; in brackets the gap to Retrain on the "
+    "same "
+    "kind of model. Disparity is the mean of the four gaps: smaller is closer to having never seen the data."
+    "</p>\n";
 
 static void write_heading(FILE *stream, const lethe__row *row) {
     fputs("<h2>Forget ", stream);
-    write_escaped(stream, row->forget);
+    lethe__page_text(stream, row->forget);
     fputs("</h2>\n<table>\n<tr><th>method</th><th>model</th>", stream);
     for (int k = 0; k < LETHE__CELLS; k++)
         fprintf(stream, "<th>%s</th>", lethe__cell_headings[k]);
@@ -58,7 +33,7 @@ static void write_row(FILE *stream, const lethe__row *row, double largest) {
     lethe__row_cells(row, cells);
     lethe__row_model(row, model, sizeof model);
     fputs("<tr><td>", stream);
-    write_escaped(stream, lethe__row_label(row));
+    lethe__page_text(stream, lethe__row_label(row));
     fprintf(stream, "</td><td>%s</td>", model);
     for (int k = 0; k < LETHE__CELLS; k++)
         fprintf(stream, "<td>%s</td>", cells[k]);
@@ -75,7 +50,8 @@ lethe_status lethe_report_write_html(const lethe_report *report, const char *pat
     double largest = 0;
     for (size_t i = 0; i < report->n_rows; i++)
         largest = fmax(largest, report->rows[i].disparity_average);
-    fputs(page_head, stream);
+    lethe__page_begin(stream, "Unlearning compared with Retrain", style);
+    fputs(introduction, stream);
     for (size_t i = 0; i < report->n_rows; i++) {
         bool first = lethe__row_starts_table(report, i);
         if (first && i > 0)
@@ -84,6 +60,7 @@ lethe_status lethe_report_write_html(const lethe_report *report, const char *pat
             write_heading(stream, &report->rows[i]);
         write_row(stream, &report->rows[i], largest);
     }
-    fputs("</table>\n</body>\n</html>\n", stream);
+    fputs("</table>\n", stream);
+    lethe__page_end(stream);
     return lethe__writer_commit(&writer);
 }

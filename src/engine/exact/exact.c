@@ -21,11 +21,6 @@ struct lethe__exact {
     double *arena, *statistics, *scratch;
 };
 
-static bool has_diff(const lethe__graph *graph, int tensor) {
-    int producer = graph->tensors[tensor].producer;
-    return producer >= 0 && graph->nodes[producer].kind != LETHE__NORMALISE;
-}
-
 /* --- laying out --- */
 
 static void describe(lethe__exact *exact) {
@@ -59,7 +54,8 @@ static lethe_status place_tensors(lethe__exact *exact, lethe__span *spans, size_
     for (size_t t = 1; t < graph->n_tensors; t++) {
         int producer = graph->tensors[t].producer;
         size_t bytes = exact->tensors[t].size * sizeof(double);
-        bool input = !has_diff(graph, (int)t); /* has no tangent, and stays for the next forward */
+        bool input =
+            !lethe__graph_has_gradient(graph, (int)t); /* has no tangent, and stays for the next forward */
         spans[2 * t] = (lethe__span){.bytes = bytes * (input ? 1 : parts),
                                      .first = input ? 0 : producer,
                                      .last = input ? steps : steps - 1 - producer};
@@ -73,7 +69,7 @@ static lethe_status place_tensors(lethe__exact *exact, lethe__span *spans, size_
     for (size_t t = 1; t < graph->n_tensors; t++) {
         lethe__exact_tensor *tensor = &exact->tensors[t];
         tensor->value.value = exact->arena + spans[2 * t].offset / sizeof(double);
-        if (!has_diff(graph, (int)t))
+        if (!lethe__graph_has_gradient(graph, (int)t))
             continue;
         tensor->diff.value = exact->arena + spans[2 * t + 1].offset / sizeof(double);
         if (exact->tangents) {

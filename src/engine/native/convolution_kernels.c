@@ -18,26 +18,9 @@
  * Two multiply-adds a cycle need 4-cycle latency * 2 = 8 independent sums: both shapes have more. The code is
  * plain C with the compilers' vector extension, so that one text serves every instruction set. */
 #include "engine/native/convolution_kernels.h"
+#include "engine/native/vector.h"
 
-#if defined(__AVX512F__)
-enum { LANES = 16, PIXELS = 12 };
-#elif defined(__AVX2__)
-enum { LANES = 8, PIXELS = 6 };
-#else
-enum { LANES = 4, PIXELS = 6 };
-#endif
-
-typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
-typedef float unaligned_vector
-    __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-static inline vector load(const float *from) {
-    return *(const unaligned_vector *)from;
-}
-
-static inline void store(float *to, vector value) {
-    *(unaligned_vector *)to = value;
-}
+enum { PIXELS = LANES == 16 ? 12 : 6 };
 
 #define INLINE static inline __attribute__((always_inline))
 

@@ -4,18 +4,9 @@
  * Two units with a latency of four or five cycles want ten in flight; twelve accumulators and two factors fit
  * the 16 registers of AVX2. Each round is 12 multiply-adds: 12 * lanes * 2 operations. */
 #include "engine/native/peak_kernels.h"
-
-#if defined(__AVX512F__)
-enum { LANES = 16 };
-#elif defined(__AVX2__)
-enum { LANES = 8 };
-#else
-enum { LANES = 4 };
-#endif
+#include "engine/native/vector.h"
 
 enum { ACCUMULATORS = 12 };
-
-typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
 
 /* Changed for all that the compiler knows, in a register. */
 #define HOLD(sum) __asm__ volatile("" : "+x"(sum))

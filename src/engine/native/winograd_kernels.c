@@ -17,26 +17,7 @@
  * 12 additions, 16 stores for a gradient. The products between the two cost 16 multiply-adds for each channel
  * of the other side, so that from some 32 channels on the transforms are a small part. */
 #include "engine/native/winograd_kernels.h"
-
-#if defined(__AVX512F__)
-enum { LANES = 16 };
-#elif defined(__AVX2__)
-enum { LANES = 8 };
-#else
-enum { LANES = 4 };
-#endif
-
-typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
-typedef float unaligned_vector
-    __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-static inline vector load(const float *from) {
-    return *(const unaligned_vector *)from;
-}
-
-static inline void store(float *to, vector value) {
-    *(unaligned_vector *)to = value;
-}
+#include "engine/native/vector.h"
 
 static void source(const lethe__winograd_tile *tile) {
     size_t row = tile->row, step = tile->step, pitch = tile->pitch;
