@@ -76,7 +76,7 @@ static void tiles(const lethe__tile_task *task) {
 /* Rows first .. first + count - 1 of diff_weights. */
 INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const int count,
                           const int vectors) {
-    vector sums[PIXELS][2];
+    vector sums[PIXELS > 9 ? PIXELS : 9][2];
     for (int j = 0; j < count; j++)
         for (int v = 0; v < vectors; v++)
             sums[j][v] = (vector){0};
@@ -107,7 +107,9 @@ INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors) {
     size_t first = 0;
     for (; first + PIXELS <= task->run; first += PIXELS)
         gradient_tile(task, first, PIXELS, vectors);
-    /* a run is 3 * channels long for the usual filters: threes are what is left of it */
+    /* a run is 3 * channels long for the usual filters: nines and threes are what is left of it */
+    for (; 9 * vectors <= 2 * PIXELS && first + 9 <= task->run; first += 9)
+        gradient_tile(task, first, 9, vectors);
     for (; first + 3 <= task->run; first += 3)
         gradient_tile(task, first, 3, vectors);
     for (; first < task->run; first++)

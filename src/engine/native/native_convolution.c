@@ -372,8 +372,11 @@ static void gradient_of_images(const convolution *c, const lethe__operation *ope
             prepare_chunk(p, (const float *)operation->src.data + (size_t)i * src_size, n_images, scratch);
         const float *diff_dst =
             (const float *)operation->diff_dst + (size_t)i * dst_pixels * (size_t)p->out + channel;
-        pack_block(diff_dst, (size_t)n_images * dst_pixels, (size_t)p->out, (size_t)channels, block);
-        gradient_of_chunk(c, operation->node, src, block, n_images, channels, diff_weights);
+        if (channels < p->out) {
+            pack_block(diff_dst, (size_t)n_images * dst_pixels, (size_t)p->out, (size_t)channels, block);
+            diff_dst = block;
+        }
+        gradient_of_chunk(c, operation->node, src, diff_dst, n_images, channels, diff_weights);
     }
 }
 

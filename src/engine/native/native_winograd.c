@@ -63,13 +63,11 @@ static bool supports(const lethe__operation *operation) {
            src->h > 1 && src->w > 1;
 }
 
-/* Where the transforms repay. The rule is from before the kernels fused multiply and add and weights were
- * packed in blocks; `lethe bench ops` says that from 32 channels on smaller maps would repay now, too
- * (7x7x64: a fifth). A wider rule changes bits. */
+/* Where the transforms repay, by `lethe bench ops` on AVX2 and AVX-512: from 32 channels on at every size,
+ * even 7x7, where a tile in four lies partly beyond the map; with 16 channels not. */
 static bool prefers(const lethe__operation *operation) {
     const lethe__view *src = &operation->src, *dst = &operation->dst;
-    int channels = src->c < dst->c ? src->c : dst->c;
-    return channels >= 64 && channels * src->h >= 1024;
+    return src->c >= 32 && dst->c >= 32;
 }
 
 static const lethe__winograd_kernels *choose_transforms(void) {
