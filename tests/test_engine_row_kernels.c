@@ -32,7 +32,8 @@ static void assert_near(double got, double want) {
 static void for_all(void (*check)(const lethe__row_kernels *kernels, size_t n)) {
     static const lethe__row_kernels *const sets[] = {[LETHE__BASELINE] = &lethe__row_kernels_baseline,
                                                      [LETHE__AVX2] = &lethe__row_kernels_avx2,
-                                                     [LETHE__AVX512] = &lethe__row_kernels_avx512};
+                                                     [LETHE__AVX512] = &lethe__row_kernels_avx512,
+                                                     [LETHE__AVX512BF16] = &lethe__row_kernels_avx512bf16};
     for (int s = LETHE__BASELINE; s <= (int)lethe__isa_choose(); s++)
         for (size_t l = 0; l < N_LENGTHS; l++)
             check(sets[s], lengths[l]);
@@ -199,7 +200,8 @@ static void check_fused_rows(const lethe__row_kernels *kernels, size_t n) {
 static void multiply_and_add_are_one_step(void **state) {
     (void)state;
     static const lethe__convolution_kernels *const sets[] = {&lethe__convolution_kernels_avx2,
-                                                             &lethe__convolution_kernels_avx512};
+                                                             &lethe__convolution_kernels_avx512,
+                                                             &lethe__convolution_kernels_avx512bf16};
     for_all(check_fused_rows);
     for (int s = LETHE__AVX2; s <= (int)lethe__isa_choose(); s++) {
         float src[2] = {product, 1 + e}, weights[2][16], dst[16];

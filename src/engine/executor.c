@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/native/native.h"
 #include "engine/plan.h"
 #include <omp.h>
 #include <stdio.h>
@@ -35,10 +36,10 @@ lethe_status lethe__executor_create(const lethe__graph *graph, lethe__weights *w
 
 void lethe__precision_warn(const lethe_runtime *runtime) {
     bool bf16 = lethe_precision_resolve(runtime->precision) == LETHE_PRECISION_BF16;
-    if (bf16 && runtime->backend == LETHE_BACKEND_AUTO && !__builtin_cpu_supports("avx512bw"))
+    if (bf16 && runtime->backend == LETHE_BACKEND_AUTO && lethe__isa_choose() < LETHE__AVX512BF16)
         lethe__log(runtime, LETHE_LOG_WARNING,
-                   "this CPU has no bf16 kernels: the reference computes the convolutions, many times slower "
-                   "than with --precision f32");
+                   "this CPU has no instructions for bf16: its products are made in f32, slower than with "
+                   "--precision f32");
 }
 
 void lethe__executor_destroy(lethe__executor **executor) {

@@ -52,8 +52,7 @@ typedef struct lethe__sample_products {
 lethe_status lethe__executor_sample_products(lethe__executor *executor, const float *diff_logits,
                                              const lethe__sample_products *products);
 
-/* Logs a warning when the runtime asks for bf16 on a CPU that has no kernels for it, where the reference
- * computes the convolutions. */
+/* Logs a warning when the runtime asks for bf16 on a CPU that has no instructions for it. */
 void lethe__precision_warn(const lethe_runtime *runtime);
 
 /* Bytes of activations and workspaces at present. */

@@ -10,7 +10,7 @@ typedef struct lethe__peak {
 } lethe__peak;
 
 /* The best of several bursts; takes some 0.3 s and 48 MB for each thread. `precision` is a resolved one; that
- * of bf16 is the peak of AMX where it is there, else that of f32. */
+ * of bf16 is the peak of the best that is there: AMX, AVX512_BF16, f32. */
 lethe_status lethe__peak_measure(lethe_precision precision, int threads, lethe__peak *out);
 
 #endif

@@ -36,7 +36,7 @@ typedef struct lethe__amx_state {
 
 /* Whether this machine has what the kernels use. */
 static inline bool lethe__amx_present(void) {
-    return lethe__isa_choose() == LETHE__AVX512 &&
+    return lethe__isa_choose() >= LETHE__AVX512 &&
            lethe_precision_resolve(LETHE_PRECISION_AUTO) == LETHE_PRECISION_BF16;
 }
 

@@ -64,7 +64,8 @@ static double *thread_scratch(const lethe__exact_operation *operation, const sha
 
 static const lethe__product_kernels *choose_kernels(void) {
     static const lethe__product_kernels *const sets[] = {
-        &lethe__product_kernels_baseline, &lethe__product_kernels_avx2, &lethe__product_kernels_avx512};
+        &lethe__product_kernels_baseline, &lethe__product_kernels_avx2, &lethe__product_kernels_avx512,
+        &lethe__product_kernels_avx512bf16};
     return sets[lethe__isa_choose()];
 }
 

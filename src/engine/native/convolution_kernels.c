@@ -22,20 +22,23 @@
 
 enum { PIXELS = LANES == 16 ? 12 : 6 };
 
-#define INLINE static inline __attribute__((always_inline))
+/* sum + a b, of floats or of pairs */
+INLINE vector multiply_add(vector sum, vector a, vector b, const bool pairs) {
+    return pairs ? add_pair_products(sum, a, b) : sum + a * b;
+}
 
 /* Offsets behind the last pixel repeat it: the surplus rows of the last tile recompute that pixel. */
 INLINE void forward_tile(const lethe__tile_task *task, const int *src_offsets, const int *dst_offsets,
-                         const int vectors) {
+                         const int vectors, const bool pairs) {
     vector sums[PIXELS][2];
     for (int j = 0; j < PIXELS; j++)
         for (int v = 0; v < vectors; v++)
             sums[j][v] = (vector){0};
     const float *weights = task->weights;
     for (size_t row = 0; row < task->n_rows; row++) {
-        const float *pixels[PIXELS];
+        const word *pixels[PIXELS];
         for (int j = 0; j < PIXELS; j++)
-            pixels[j] = task->src + src_offsets[j] + row * task->row_pitch;
+            pixels[j] = (const word *)task->src + src_offsets[j] + row * task->row_pitch;
         for (size_t k = 0; k < task->run; k++) {
             vector w[2];
             for (int v = 0; v < vectors; v++)
@@ -43,18 +46,21 @@ INLINE void forward_tile(const lethe__tile_task *task, const int *src_offsets, c
             weights += vectors * LANES;
             for (int j = 0; j < PIXELS; j++)
                 for (int v = 0; v < vectors; v++)
-                    sums[j][v] += w[v] * pixels[j][k];
+                    sums[j][v] = multiply_add(sums[j][v], w[v], broadcast(pixels[j][k]), pairs);
         }
     }
     for (int j = 0; j < PIXELS; j++)
         for (int v = 0; v < vectors; v++)
-            store(task->dst + dst_offsets[j] + v * LANES, sums[j][v]);
+            if (pairs && task->narrow)
+                store_bf16((uint16_t *)task->dst + dst_offsets[j] + v * LANES, sums[j][v]);
+            else
+                store((float *)task->dst + dst_offsets[j] + v * LANES, sums[j][v]);
 }
 
-INLINE void forward_tiles(const lethe__tile_task *task, const int vectors) {
+INLINE void forward_tiles(const lethe__tile_task *task, const int vectors, const bool pairs) {
     size_t first = 0;
     for (; first + PIXELS <= task->n_pixels; first += PIXELS)
-        forward_tile(task, task->src_offsets + first, task->dst_offsets + first, vectors);
+        forward_tile(task, task->src_offsets + first, task->dst_offsets + first, vectors, pairs);
     if (first == task->n_pixels)
         return;
     int src_offsets[PIXELS], dst_offsets[PIXELS];
@@ -63,34 +69,41 @@ INLINE void forward_tiles(const lethe__tile_task *task, const int vectors) {
         src_offsets[j] = task->src_offsets[pixel];
         dst_offsets[j] = task->dst_offsets[pixel];
     }
-    forward_tile(task, src_offsets, dst_offsets, vectors);
+    forward_tile(task, src_offsets, dst_offsets, vectors, pairs);
 }
 
 static void tiles(const lethe__tile_task *task) {
     if (task->vectors == 2)
-        forward_tiles(task, 2);
+        forward_tiles(task, 2, false);
     else
-        forward_tiles(task, 1);
+        forward_tiles(task, 1, false);
+}
+
+static void pair_tiles(const lethe__tile_task *task) {
+    if (task->vectors == 2)
+        forward_tiles(task, 2, true);
+    else
+        forward_tiles(task, 1, true);
 }
 
 /* Rows first .. first + count - 1 of diff_weights. */
-INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const int count,
-                          const int vectors) {
+INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const int count, const int vectors,
+                          const bool pairs) {
     vector sums[PIXELS > 9 ? PIXELS : 9][2];
     for (int j = 0; j < count; j++)
         for (int v = 0; v < vectors; v++)
             sums[j][v] = (vector){0};
     for (size_t i = 0; i < task->images; i++) {
-        const float *diff_dst = task->diff_dst + i * task->dst_image;
+        const float *diff_dst = (const float *)task->diff_dst + i * task->dst_image;
         for (size_t y = 0; y < task->height; y++) {
-            const float *src = task->src + i * task->src_image + y * task->src_row + first;
+            const word *src = (const word *)task->src + i * task->src_image + y * task->src_row + first;
             for (size_t x = 0; x < task->width; x++) {
                 vector d[2];
                 for (int v = 0; v < vectors; v++)
                     d[v] = load(diff_dst + v * LANES);
                 for (int j = 0; j < count; j++)
                     for (int v = 0; v < vectors; v++)
-                        sums[j][v] += d[v] * src[j];
+                        sums[j][v] = multiply_add(sums[j][v], d[v], broadcast(src[j]), pairs);
                 src += task->src_step;
                 diff_dst += vectors * LANES;
             }
@@ -103,27 +116,48 @@ INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const 
         }
 }
 
-INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors) {
+INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors, const bool pairs) {
     size_t first = 0;
     for (; first + PIXELS <= task->run; first += PIXELS)
-        gradient_tile(task, first, PIXELS, vectors);
+        gradient_tile(task, first, PIXELS, vectors, pairs);
     /* a run is 3 * channels long for the usual filters: nines and threes are what is left of it */
     for (; 9 * vectors <= 2 * PIXELS && first + 9 <= task->run; first += 9)
-        gradient_tile(task, first, 9, vectors);
+        gradient_tile(task, first, 9, vectors, pairs);
     for (; first + 3 <= task->run; first += 3)
-        gradient_tile(task, first, 3, vectors);
+        gradient_tile(task, first, 3, vectors, pairs);
     for (; first < task->run; first++)
-        gradient_tile(task, first, 1, vectors);
+        gradient_tile(task, first, 1, vectors, pairs);
 }
 
 static void gradient(const lethe__gradient_task *task) {
     if (task->vectors == 2)
-        gradient_rows(task, 2);
+        gradient_rows(task, 2, false);
     else
-        gradient_rows(task, 1);
+        gradient_rows(task, 1, false);
+}
+
+static void pair_gradient(const lethe__gradient_task *task) {
+    if (task->vectors == 2)
+        gradient_rows(task, 2, true);
+    else
+        gradient_rows(task, 1, true);
+}
+
+static void pair(const lethe__pairing *p) {
+    for (size_t i = 0; i < p->rows; i++) {
+        const uint16_t *first = p->first + i * p->pitch, *second = p->second + i * p->pitch;
+        uint32_t *to = p->words + i * p->n;
+        for (size_t k = 0; k < p->n; k++)
+            to[k] = first[k] | (uint32_t)second[k] << 16;
+    }
 }
 
 #define TABLE_NAME_(isa) lethe__convolution_kernels_##isa
 #define TABLE_NAME(isa) TABLE_NAME_(isa)
-const lethe__convolution_kernels TABLE_NAME(LETHE__ISA) = {
-    .lanes = LANES, .pixels = PIXELS, .tiles = tiles, .gradient = gradient};
+const lethe__convolution_kernels TABLE_NAME(LETHE__ISA) = {.lanes = LANES,
+                                                           .pixels = PIXELS,
+                                                           .tiles = tiles,
+                                                           .gradient = gradient,
+                                                           .pair_tiles = pair_tiles,
+                                                           .pair_gradient = pair_gradient,
+                                                           .pair = pair};

@@ -9,7 +9,7 @@
 enum { LETHE__ROW = 512 };
 
 /* The instruction sets that the kernels are compiled for, and the best that this machine has. */
-typedef enum lethe__isa { LETHE__BASELINE, LETHE__AVX2, LETHE__AVX512 } lethe__isa;
+typedef enum lethe__isa { LETHE__BASELINE, LETHE__AVX2, LETHE__AVX512, LETHE__AVX512BF16 } lethe__isa;
 lethe__isa lethe__isa_choose(void);
 
 /* The row kernels for the instruction set of this machine. */

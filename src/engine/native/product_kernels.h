@@ -23,6 +23,6 @@ typedef struct lethe__product_kernels {
 } lethe__product_kernels;
 
 extern const lethe__product_kernels lethe__product_kernels_baseline, lethe__product_kernels_avx2,
-    lethe__product_kernels_avx512;
+    lethe__product_kernels_avx512, lethe__product_kernels_avx512bf16;
 
 #endif

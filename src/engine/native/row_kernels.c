@@ -10,17 +10,22 @@
  *     mean = mean_a + d n_b / (n_a + n_b)        squares = squares_a + squares_b + d^2 n_a n_b / (n_a + n_b)
  */
 #include "engine/native/row_kernels.h"
+#include "engine/native/vector.h"
 #include "engine/operation.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 static void widen(size_t n, const uint16_t *restrict src, float *restrict dst) {
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store(dst + i, load_bf16(src + i));
+    for (; i < n; i++)
         dst[i] = lethe__bf16_to_f32(src[i]);
 }
 
 static void narrow(size_t n, const float *restrict src, uint16_t *restrict dst) {
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store_bf16(dst + i, load(src + i));
+    for (; i < n; i++)
         dst[i] = lethe__f32_to_bf16(src[i]);
 }
 

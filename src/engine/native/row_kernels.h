@@ -48,6 +48,6 @@ typedef struct lethe__row_kernels {
 } lethe__row_kernels;
 
 extern const lethe__row_kernels lethe__row_kernels_baseline, lethe__row_kernels_avx2,
-    lethe__row_kernels_avx512;
+    lethe__row_kernels_avx512, lethe__row_kernels_avx512bf16;
 
 #endif

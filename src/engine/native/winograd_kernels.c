@@ -19,70 +19,137 @@
 #include "engine/native/winograd_kernels.h"
 #include "engine/native/vector.h"
 
-static void source(const lethe__winograd_tile *tile) {
-    size_t row = tile->row, step = tile->step, pitch = tile->pitch;
-    for (size_t c = 0; c < tile->channels; c += LANES) {
-        vector d[4][4];
-        for (size_t x = 0; x < 4; x++) {
-            const float *column = tile->pixels + x * step + c;
-            vector a = load(column), b = load(column + row), e = load(column + 2 * row),
-                   f = load(column + 3 * row);
-            d[0][x] = a - e;
-            d[1][x] = b + e;
-            d[2][x] = e - b;
-            d[3][x] = b - f;
-        }
-        float *to = tile->points + c;
-        for (size_t y = 0; y < 4; y++, to += 4 * pitch) {
-            store(to, d[y][0] - d[y][2]);
-            store(to + pitch, d[y][1] + d[y][2]);
-            store(to + 2 * pitch, d[y][2] - d[y][1]);
-            store(to + 3 * pitch, d[y][1] - d[y][3]);
-        }
+enum { POINTS = 16 };
+
+INLINE vector load_value(const void *values, size_t at, const bool bf16) {
+    return bf16 ? load_bf16((const uint16_t *)values + at) : load((const float *)values + at);
+}
+
+INLINE void store_value(void *values, size_t at, vector value, const bool bf16) {
+    if (bf16)
+        store_bf16((uint16_t *)values + at, value);
+    else
+        store((float *)values + at, value);
+}
+
+/* One vector of channels, from channel c on. */
+INLINE void source_points(const lethe__winograd_tile *tile, size_t c, const bool bf16,
+                          vector points[POINTS]) {
+    vector d[4][4];
+    for (size_t x = 0; x < 4; x++) {
+        vector column[4];
+        for (size_t y = 0; y < 4; y++)
+            column[y] = load_value(tile->pixels, y * tile->row + x * tile->step + c, bf16);
+        d[0][x] = column[0] - column[2];
+        d[1][x] = column[1] + column[2];
+        d[2][x] = column[2] - column[1];
+        d[3][x] = column[1] - column[3];
+    }
+    for (size_t y = 0; y < 4; y++, points += 4) {
+        points[0] = d[y][0] - d[y][2];
+        points[1] = d[y][1] + d[y][2];
+        points[2] = d[y][2] - d[y][1];
+        points[3] = d[y][1] - d[y][3];
     }
 }
 
-static void result(const lethe__winograd_tile *tile) {
-    size_t pitch = tile->pitch;
+INLINE void gradient_points(const lethe__winograd_tile *tile, size_t c, const bool bf16,
+                            vector points[POINTS]) {
+    vector q[4][2];
+    for (size_t x = 0; x < 2; x++) {
+        q[0][x] = load_value(tile->pixels, x * tile->step + c, bf16);
+        q[3][x] = load_value(tile->pixels, tile->row + x * tile->step + c, bf16);
+        q[1][x] = q[0][x] + q[3][x];
+        q[2][x] = q[0][x] - q[3][x];
+        q[3][x] = -q[3][x];
+    }
+    for (size_t y = 0; y < 4; y++, points += 4) {
+        points[0] = q[y][0];
+        points[1] = q[y][0] + q[y][1];
+        points[2] = q[y][0] - q[y][1];
+        points[3] = -q[y][1];
+    }
+}
+
+INLINE void results(const lethe__winograd_tile *tile, const bool bf16) {
     for (size_t c = 0; c < tile->channels; c += LANES) {
         vector above[4], below[4];
         for (size_t x = 0; x < 4; x++) {
-            const float *column = tile->points + x * pitch + c;
-            vector b = load(column + 4 * pitch), e = load(column + 8 * pitch);
-            above[x] = load(column) + b + e;
-            below[x] = b - e - load(column + 12 * pitch);
+            const float *column = (const float *)tile->points + x * tile->pitch + c;
+            vector a = load(column), b = load(column + 4 * tile->pitch), e = load(column + 8 * tile->pitch);
+            above[x] = a + b + e;
+            below[x] = b - e - load(column + 12 * tile->pitch);
         }
-        float *to = tile->pixels + c;
-        store(to, above[0] + above[1] + above[2]);
-        store(to + tile->step, above[1] - above[2] - above[3]);
-        store(to + tile->row, below[0] + below[1] + below[2]);
-        store(to + tile->row + tile->step, below[1] - below[2] - below[3]);
+        store_value(tile->pixels, c, above[0] + above[1] + above[2], bf16);
+        store_value(tile->pixels, c + tile->step, above[1] - above[2] - above[3], bf16);
+        store_value(tile->pixels, c + tile->row, below[0] + below[1] + below[2], bf16);
+        store_value(tile->pixels, c + tile->row + tile->step, below[1] - below[2] - below[3], bf16);
+    }
+}
+
+static void source(const lethe__winograd_tile *tile) {
+    for (size_t c = 0; c < tile->channels; c += LANES) {
+        vector points[POINTS];
+        source_points(tile, c, false, points);
+        for (size_t i = 0; i < POINTS; i++)
+            store_value(tile->points, i * tile->pitch + c, points[i], false);
+    }
+}
+
+static void source_bf16(const lethe__winograd_tile *tile) {
+    for (size_t c = 0; c < tile->channels; c += LANES) {
+        vector points[POINTS];
+        source_points(tile, c, true, points);
+        for (size_t i = 0; i < POINTS; i++)
+            store_value(tile->points, i * tile->pitch + c, points[i], true);
+    }
+}
+
+static void source_pair(const lethe__winograd_tile *first, const lethe__winograd_tile *second) {
+    for (size_t c = 0; c < first->channels; c += LANES) {
+        vector one[POINTS], other[POINTS];
+        source_points(first, c, true, one);
+        source_points(second, c, true, other);
+        for (size_t i = 0; i < POINTS; i++)
+            store((float *)first->points + i * first->pitch + c,
+                  pair_up(round_bf16(one[i]), round_bf16(other[i])));
     }
 }
 
 static void gradient(const lethe__winograd_tile *tile) {
-    size_t pitch = tile->pitch;
     for (size_t c = 0; c < tile->channels; c += LANES) {
-        vector q[4][2];
-        for (size_t x = 0; x < 2; x++) {
-            const float *column = tile->pixels + x * tile->step + c;
-            q[0][x] = load(column);
-            q[3][x] = load(column + tile->row);
-            q[1][x] = q[0][x] + q[3][x];
-            q[2][x] = q[0][x] - q[3][x];
-            q[3][x] = -q[3][x];
-        }
-        float *to = tile->points + c;
-        for (size_t y = 0; y < 4; y++, to += 4 * pitch) {
-            store(to, q[y][0]);
-            store(to + pitch, q[y][0] + q[y][1]);
-            store(to + 2 * pitch, q[y][0] - q[y][1]);
-            store(to + 3 * pitch, -q[y][1]);
-        }
+        vector points[POINTS];
+        gradient_points(tile, c, false, points);
+        for (size_t i = 0; i < POINTS; i++)
+            store_value(tile->points, i * tile->pitch + c, points[i], false);
     }
+}
+
+static void gradient_pair(const lethe__winograd_tile *first, const lethe__winograd_tile *second) {
+    for (size_t c = 0; c < first->channels; c += LANES) {
+        vector one[POINTS], other[POINTS];
+        gradient_points(first, c, true, one);
+        gradient_points(second, c, true, other);
+        for (size_t i = 0; i < POINTS; i++)
+            store((float *)first->points + i * first->pitch + c,
+                  pair_up(round_bf16(one[i]), round_bf16(other[i])));
+    }
+}
+
+static void result(const lethe__winograd_tile *tile) {
+    results(tile, false);
+}
+
+static void result_bf16(const lethe__winograd_tile *tile) {
+    results(tile, true);
 }
 
 #define TABLE_NAME_(isa) lethe__winograd_kernels_##isa
 #define TABLE_NAME(isa) TABLE_NAME_(isa)
-const lethe__winograd_kernels TABLE_NAME(LETHE__ISA) = {
-    .source = source, .result = result, .gradient = gradient};
+const lethe__winograd_kernels TABLE_NAME(LETHE__ISA) = {.source = source,
+                                                        .result = result,
+                                                        .gradient = gradient,
+                                                        .source_bf16 = source_bf16,
+                                                        .result_bf16 = result_bf16,
+                                                        .source_pair = source_pair,
+                                                        .gradient_pair = gradient_pair};
