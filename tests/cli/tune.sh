@@ -82,6 +82,7 @@ refused 2 'from 3 to 64' --search lr=0.01..0.1 --least-va 0 --trials 2
 refused 2 'lr is what --search varies' --search lr=0.01..0.1 --lr 0.1 --least-va 0
 refused 2 '--reference RUN' --search lr=0.01..0.1
 refused 3 'holds no finished run' --search lr=0.01..0.1 --reference b
+refused 3 'missing.json' --search lr=0.01..0.1 --least-va 0 --kernels missing.json
 refused 3 'its forget set is another one' --search lr=0.01..0.1 --reference dense
 run 2 $job --epochs 2 --reference retrain --out a
 says 'other options than this search'
