@@ -86,6 +86,9 @@ refused 3 'missing.json' --search lr=0.01..0.1 --least-va 0 --kernels missing.js
 refused 3 'its forget set is another one' --search lr=0.01..0.1 --reference dense
 run 2 $job --epochs 2 --reference retrain --out a
 says 'other options than this search'
+run 0 bench ops --arch resnet20s --image-size 28 --batch 4 --threads 1 --repeats 1 --seconds 0.01 --save k.json
+run 2 $job --reference retrain --kernels k.json --out a
+says 'with other kernels'
 run 0 $job --epochs 2 --reference retrain --trials 3 --out a --force --quiet
 silent
 holds a/lr=0.01/run.json '"epochs": 2'
