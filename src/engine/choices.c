@@ -227,7 +227,7 @@ static lethe_status read_choice(const json_t *item, const char *place, choice *o
     *out = (choice){.fresh = false};
     LETHE_TRY(read_shape(item, place, &out->shape));
     const lethe__implementation *const *known = lethe__implementations(out->shape.kind);
-    for (; known[n] != NULL && n < MOST_WORDS; n++)
+    for (; n < MOST_WORDS && known[n] != NULL; n++)
         names[n] = known[n]->name;
     LETHE_TRY(read_word(item, "implementation", place, names, n, &index));
     out->implementation = known[index];
