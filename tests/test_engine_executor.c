@@ -50,9 +50,9 @@ static int close_network(void **state) {
 
 static lethe__executor *new_executor(void) {
     lethe__executor *executor = NULL;
-    assert_int_equal(
-        lethe__executor_create(graph, &weights, LETHE_PRECISION_F32, LETHE_BACKEND_AUTO, 1, &executor),
-        LETHE_OK);
+    assert_int_equal(lethe__executor_create(graph, &weights, LETHE_PRECISION_F32,
+                                            &(lethe_runtime){.threads = 1}, &executor),
+                     LETHE_OK);
     return executor;
 }
 

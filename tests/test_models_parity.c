@@ -33,9 +33,11 @@ static void open_run(const parity_case *parity, parity_run *run) {
     run->model = fixture_model(parity->arch, seed);
     fixture_images("input", seed, BATCH, 3, 32, 32, run->images);
     fixture_labels("label", seed, BATCH, CLASSES, run->labels);
-    assert_int_equal(lethe__executor_create(run->model->graph, &run->model->weights, parity->precision,
-                                            parity->backend, parity->threads, &run->executor),
-                     LETHE_OK);
+    assert_int_equal(
+        lethe__executor_create(run->model->graph, &run->model->weights, parity->precision,
+                               &(lethe_runtime){.backend = parity->backend, .threads = parity->threads},
+                               &run->executor),
+        LETHE_OK);
     const json_t *error = json_object_get(run->fixture, "pytorch_float32_error");
     bool bf16 = parity->precision == LETHE_PRECISION_BF16;
     run->gradient_tolerance = fmax(1e-4, 4 * fixture_number(error, "worst_train_gradient"));

@@ -39,7 +39,8 @@ static void open_bench(const lethe__graph *graph, lethe__weights *weights, lethe
     network.weights = weights;
     network.classes = output->c;
     network.image_bytes = (size_t)input->h * (size_t)input->w * (size_t)input->c;
-    must(lethe__executor_create(graph, weights, precision, backend, threads, &network.executor));
+    must(lethe__executor_create(graph, weights, precision,
+                                &(lethe_runtime){.backend = backend, .threads = threads}, &network.executor));
 }
 
 /* Forward, and the gradient of each sample's own loss, in the rows from `first` on. */

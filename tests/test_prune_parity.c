@@ -255,7 +255,8 @@ static void compare_steps(steps_run *run, lethe_backend backend) {
     if (json_is_true(json_object_get(run->item, "masked")))
         prune_by_magnitude(model, 0.9);
     assert_int_equal(lethe__allocate(model->graph->parameter_size, sizeof(float), &run->velocity), LETHE_OK);
-    assert_int_equal(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32, backend, 1,
+    assert_int_equal(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32,
+                                            &(lethe_runtime){.backend = backend, .threads = 1},
                                             &run->executor),
                      LETHE_OK);
     for (int step = 0; step < run->count; step++) {

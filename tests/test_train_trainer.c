@@ -22,8 +22,8 @@ static void train_by_hand(const tiny_setup *tiny, lethe_model *model, const leth
     float *velocity, diff_logits[4 * TINY_CLASSES];
     size_t n = model->graph->parameter_size;
     assert_ok(lethe__allocate(n, sizeof *velocity, &velocity));
-    assert_ok(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32, LETHE_BACKEND_AUTO,
-                                     1, &executor));
+    assert_ok(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32,
+                                     &(lethe_runtime){.threads = 1}, &executor));
     for (int epoch = 0; epoch < fit->epochs; epoch++)
         for (int first = 0; first < N_TRAIN; first += 4) {
             int size = N_TRAIN - first < 4 ? N_TRAIN - first : 4;

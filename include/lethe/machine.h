@@ -14,9 +14,6 @@ typedef struct lethe_machine {
 
 LETHE_API void lethe_machine_get(lethe_machine *out);
 
-/* "f32", "bf16" */
-LETHE_API const char *lethe_precision_name(lethe_precision precision);
-
 /* One line for each operation of the model's forward pass over `batch` samples, with the implementation that
  * the runtime's backend and precision lead to. */
 typedef void lethe_line_function(void *user, const char *line);
@@ -46,6 +43,8 @@ typedef struct lethe_bench_options {
     int image_size, channels, classes;
     double seconds; /* least time of one repeat */
     int repeats;
+    const char *save; /* of operations: file that takes the fastest of each shape, for the runtime's
+                         `kernels`; NULL: none */
 } lethe_bench_options;
 
 LETHE_API extern const lethe_option lethe_bench_option_table[];

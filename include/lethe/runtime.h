@@ -51,6 +51,9 @@ typedef struct lethe_runtime {
     int threads;   /* 0: one for each CPU this process may use */
     lethe_precision precision;
     lethe_backend backend;
+    const char *kernels; /* file of `lethe bench ops --save` with an implementation for each shape; NULL: by
+                            the shape alone */
+    const char *kernels_digest; /* that its content must have, as text (lethe/data.h); NULL: any */
     lethe_compat compat;
     const char *checkpoint;    /* file for mid-run checkpoints; NULL: none are written and none is read */
     bool resume;               /* continue from `checkpoint` if it exists */
@@ -62,13 +65,16 @@ typedef struct lethe_runtime {
     void *user;                        /* given to log and progress */
 } lethe_runtime;
 
-/* --seed, --threads, --precision, --backend, --compat, --checkpoint-seconds */
+/* --seed, --threads, --precision, --backend, --kernels, --compat, --checkpoint-seconds */
 LETHE_API extern const lethe_option lethe_runtime_options[];
 
 LETHE_API lethe_status lethe_runtime_defaults(lethe_runtime *runtime);
 
 /* The precision that AUTO stands for on this machine; other values unchanged. */
 LETHE_API lethe_precision lethe_precision_resolve(lethe_precision precision);
+
+/* "auto", "f32", "bf16" */
+LETHE_API const char *lethe_precision_name(lethe_precision precision);
 
 /* The number of threads that `threads` stands for (0: CPUs of this process). */
 LETHE_API int lethe_threads_resolve(int threads);

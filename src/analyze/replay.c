@@ -32,15 +32,14 @@ static lethe_status settle(lethe__executor *executor, lethe__loader *loader) {
 lethe_status lethe__settle_statistics(lethe_model *model, lethe_samples samples,
                                       const lethe_runtime *runtime) {
     size_t batch = samples.n < 32 ? samples.n : 32;
-    int threads = lethe_threads_resolve(runtime->threads);
     lethe__executor *executor = NULL;
     lethe__loader *loader = NULL;
     samples.n -= samples.n % batch; /* the statistics of a few images are noise */
     lethe_status status =
         lethe__loader_create(samples, batch, false, true, runtime->seed, runtime->threads, &loader);
     if (status == LETHE_OK)
-        status = lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32, runtime->backend,
-                                        threads, &executor);
+        status =
+            lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32, runtime, &executor);
     if (status == LETHE_OK)
         status = settle(executor, loader);
     lethe__executor_destroy(&executor);

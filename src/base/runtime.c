@@ -40,6 +40,12 @@ const lethe_option lethe_runtime_options[] = {
      .value = "auto",
      .choices = "auto|ref",
      .help = "kernels: the fastest of this machine, or the plain C reference on one thread"},
+    {.name = "kernels",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_runtime, kernels),
+     .placeholder = "FILE",
+     .help = "take the kernels that 'lethe bench ops --save FILE' measured as fastest here; without it they "
+             "follow from the shapes alone"},
     {.name = "compat",
      .type = LETHE_OPTION_CHOICE,
      .offset = offsetof(lethe_runtime, compat),
@@ -76,6 +82,11 @@ lethe_precision lethe_precision_resolve(lethe_precision precision) {
     if (precision != LETHE_PRECISION_AUTO)
         return precision;
     return has_amx_bf16() ? LETHE_PRECISION_BF16 : LETHE_PRECISION_F32;
+}
+
+const char *lethe_precision_name(lethe_precision precision) {
+    static const char *const names[] = {"auto", "f32", "bf16"};
+    return names[precision];
 }
 
 int lethe_threads_resolve(int threads) {

@@ -146,7 +146,10 @@ const lethe__command lethe__cmd_bench = {
         "which it measures too.\nlethe bench ops times every operation of the model alone, by each "
         "implementation that supports its shape; a star marks the one that is used. "
         "Its shares may pass 100 %: Winograd's algorithm saves multiplications that are counted, and what is "
-        "in the caches need not come from memory.\n"
+        "in the caches need not come from memory. With --save FILE the fastest implementation of every "
+        "shape, "
+        "forward and backward together (--mode train) or forward alone (--mode predict), is kept for the "
+        "option --kernels FILE of the commands that compute.\n"
         "Example: lethe bench --arch resnet18 --precision f32",
     .traits = LETHE__HAS_RESULT,
     .job_size = sizeof(lethe_bench_options),

@@ -14,6 +14,7 @@
 enum { MAX_PLANS = 5 };
 
 struct lethe__executor {
+    lethe__choices *choices;     /* NULL: none */
     lethe__plan_request request; /* n and what follows the forward pass vary from plan to plan */
     lethe__plan *plans[MAX_PLANS];
     int n_plans, oldest;
@@ -24,12 +25,21 @@ struct lethe__executor {
 };
 
 lethe_status lethe__executor_create(const lethe__graph *graph, lethe__weights *weights,
-                                    lethe_precision precision, lethe_backend backend, int threads,
+                                    lethe_precision precision, const lethe_runtime *runtime,
                                     lethe__executor **out) {
     lethe__executor *executor;
     LETHE_TRY(lethe__allocate(1, sizeof *executor, &executor));
-    executor->request = (lethe__plan_request){
-        .graph = graph, .weights = weights, .precision = precision, .backend = backend, .threads = threads};
+    lethe_status status = lethe__choices_load(runtime, &executor->choices);
+    if (status != LETHE_OK) {
+        lethe__executor_destroy(&executor);
+        return status;
+    }
+    executor->request = (lethe__plan_request){.graph = graph,
+                                              .weights = weights,
+                                              .choices = executor->choices,
+                                              .precision = precision,
+                                              .backend = runtime->backend,
+                                              .threads = lethe_threads_resolve(runtime->threads)};
     *out = executor;
     return LETHE_OK;
 }
@@ -47,6 +57,7 @@ void lethe__executor_destroy(lethe__executor **executor) {
         return;
     for (int i = 0; i < (*executor)->n_plans; i++)
         lethe__plan_destroy(&(*executor)->plans[i]);
+    lethe__choices_destroy(&(*executor)->choices);
     lethe__free((*executor)->arena);
     lethe__free(*executor);
     *executor = NULL;

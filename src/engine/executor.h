@@ -26,9 +26,10 @@ typedef enum lethe__mode {
 
 typedef struct lethe__executor lethe__executor;
 
-/* graph and weights are lent until destroy. `precision` and `threads` are resolved ones. */
+/* graph and weights are lent until destroy. `precision` is a resolved one; of the runtime the executor takes
+ * threads, backend and, read now, the choices in the file `kernels` (choices.h). */
 lethe_status lethe__executor_create(const lethe__graph *graph, lethe__weights *weights,
-                                    lethe_precision precision, lethe_backend backend, int threads,
+                                    lethe_precision precision, const lethe_runtime *runtime,
                                     lethe__executor **out);
 void lethe__executor_destroy(lethe__executor **executor);
 

@@ -91,6 +91,9 @@ static bool needs_gradient(const lethe__plan_request *request, int tensor) {
 /* --- building --- */
 
 static lethe_status choose_implementation(const lethe__plan_request *request, lethe__operation *operation) {
+    operation->implementation = lethe__choices_find(request->choices, operation, request->precision);
+    if (operation->implementation != NULL && operation->implementation->supports(operation))
+        return LETHE_OK;
     for (const lethe__implementation *const *each = lethe__implementations(operation->node->kind);
          *each != NULL; each++) {
         bool last = each[1] == NULL; /* the reference stands last */

@@ -2,7 +2,7 @@
 #ifndef LETHE_ENGINE_PLAN_H
 #define LETHE_ENGINE_PLAN_H
 
-#include "engine/operation.h"
+#include "engine/choices.h"
 
 /* A buffer in the arena, live from step `first` to step `last`, both included. */
 typedef struct lethe__span {
@@ -18,6 +18,7 @@ size_t lethe__spans_place(lethe__span *spans, size_t n, size_t *order);
 typedef struct lethe__plan_request {
     const lethe__graph *graph;
     lethe__weights *weights;
+    const lethe__choices *choices; /* NULL: by the shapes alone */
     lethe_precision precision;
     lethe_backend backend;
     int threads, n; /* batch */

@@ -159,27 +159,18 @@ static lethe_status run_rig(const profiling *p, rig *r, lethe__timing *timing) {
 
 /* --- all of them --- */
 
-static bool same_view(const lethe__view *a, const lethe__view *b) {
-    return a->h == b->h && a->w == b->w && a->c == b->c && a->dtype == b->dtype;
-}
-
-static bool same_shape(const lethe__operation *a, const lethe__operation *b) {
-    const lethe__node *one = a->node, *other = b->node;
-    return one->kind == other->kind && same_view(&a->src, &b->src) && same_view(&a->dst, &b->dst) &&
-           one->kernel == other->kernel && one->stride == other->stride && one->padding == other->padding &&
-           one->relu == other->relu && (one->residual < 0) == (other->residual < 0) &&
-           (one->bias < 0) == (other->bias < 0) && a->wants_diff_src == b->wants_diff_src;
-}
-
 /* How many have the shape of operation i; 0: an earlier one has it, too. */
 static size_t count_shape(const lethe__plan *plan, size_t i) {
     size_t count = 0;
-    for (size_t other = 0; other < plan->n_operations; other++)
-        if (same_shape(&plan->operations[i], &plan->operations[other])) {
-            if (other < i)
-                return 0;
-            count++;
-        }
+    lethe__shape shape = lethe__shape_of(&plan->operations[i], plan->request.precision);
+    for (size_t other = 0; other < plan->n_operations; other++) {
+        lethe__shape its = lethe__shape_of(&plan->operations[other], plan->request.precision);
+        if (!lethe__same_shape(&shape, &its))
+            continue;
+        if (other < i)
+            return 0;
+        count++;
+    }
     return count;
 }
 

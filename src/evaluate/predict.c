@@ -94,8 +94,7 @@ lethe_status lethe__predict(lethe_model *model, const lethe_samples *parts, size
     }
     lethe__precision_warn(runtime);
     LETHE_TRY(lethe__executor_create(model->graph, &model->weights,
-                                     lethe_precision_resolve(runtime->precision), runtime->backend,
-                                     run.threads, &run.executor));
+                                     lethe_precision_resolve(runtime->precision), runtime, &run.executor));
     lethe_status status = LETHE_OK;
     for (size_t i = 0; i < n_parts && status == LETHE_OK; i++)
         status = predict_part(&run, parts[i]);

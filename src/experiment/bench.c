@@ -78,6 +78,13 @@ const lethe_option lethe_bench_option_table[] = {
      .maximum = MAX_REPEATS,
      .placeholder = "N",
      .help = "repeats, whose median counts; of ops, the best"},
+    {.name = "save",
+     .type = LETHE_OPTION_STRING,
+     .offset = offsetof(lethe_bench_options, save),
+     .placeholder = "FILE",
+     .help =
+         "of ops: write the fastest kernels of each shape into FILE, for --kernels FILE; what it holds of "
+         "other shapes stays"},
     LETHE_OPTIONS_END,
 };
 
@@ -190,6 +197,8 @@ static lethe_status fill_bench(const lethe_dataset *dataset, const lethe_split *
 lethe_status lethe_bench(const lethe_bench_options *options, const lethe_runtime *runtime,
                          lethe_bench_result *out) {
     LETHE_TRY(lethe_options_check(lethe_bench_option_table, options));
+    if (options->save != NULL)
+        LETHE_FAIL(LETHE_USAGE, "--save %s: only 'lethe bench ops' measures what is saved", options->save);
     timing bench = {.options = options, .runtime = *runtime};
     bench.runtime.checkpoint = NULL;
     bench.runtime.progress = NULL;

@@ -33,6 +33,7 @@ typedef struct running {
     lethe_trainer *trainer;
     lethe__events *events;
     size_t epochs_written;
+    char kernels[LETHE_DIGEST_TEXT]; /* of the file with the choice of kernels; "": none */
     char started_text[32];
     double started, earlier_seconds; /* clock; of sittings before this one */
     double original_accuracy;        /* on retain samples, of a model that is to be unlearned */
@@ -94,22 +95,27 @@ static void on_progress(void *user, const lethe_progress *progress) {
 /* --- beginning --- */
 
 void lethe__config_strip(json_t *config) {
-    static const char *const places[] = {"out", "data-dir", "model", "checkpoint-seconds"};
+    static const char *const places[] = {"out", "data-dir", "model", "kernels", "checkpoint-seconds"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         json_object_del(config, places[i]);
 }
 
-lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject,
+lethe_status lethe__kernels_digest(const lethe_runtime *runtime, char text[LETHE_DIGEST_TEXT]) {
+    text[0] = 0;
+    return runtime->kernels != NULL ? lethe__digest_file(runtime->kernels, text) : LETHE_OK;
+}
+
+lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject, const char *kernels,
                                  char text[LETHE_DIGEST_TEXT]) {
     char val[LETHE_DIGEST_TEXT], forget[LETHE_DIGEST_TEXT];
     LETHE_TRY(lethe__split_digest(subject->split, LETHE_PART_VAL, val));
     LETHE_TRY(lethe__split_digest(subject->split, LETHE_PART_FORGET, forget));
     json_t *config = lethe__option_set_to_json(&job->set);
     lethe__config_strip(config); /* what lies at those places is digested instead */
-    json_t *identity =
-        json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "version", lethe_version(), "command", job->command,
-                  "config", config, "data", lethe_dataset_get_info(subject->dataset)->digest, "val", val,
-                  "forget", forget, "parent", subject->origin.digest);
+    json_t *identity = json_pack(
+        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s*}", "version", lethe_version(), "command", job->command,
+        "config", config, "data", lethe_dataset_get_info(subject->dataset)->digest, "val", val, "forget",
+        forget, "parent", subject->origin.digest, "kernels", kernels[0] != 0 ? kernels : NULL);
     char *dump = identity != NULL ? json_dumps(identity, JSON_COMPACT) : NULL;
     json_decref(identity);
     if (dump == NULL)
@@ -153,11 +159,14 @@ static lethe_status begin(running *run) {
     const lethe__job *job = run->job;
     lethe__subject *subject = &run->subject;
     char identity[LETHE_DIGEST_TEXT];
-    LETHE_TRY(lethe__job_identity(job, subject, identity));
+    LETHE_TRY(lethe__kernels_digest(&job->runtime, run->kernels));
+    LETHE_TRY(lethe__job_identity(job, subject, run->kernels, identity));
     describe_origin(job, subject);
     run->runtime = job->runtime;
     run->runtime.checkpoint = run->directory.checkpoint;
     run->runtime.resume = run->directory.resumes;
+    if (run->runtime.kernels_digest == NULL && run->kernels[0] != 0)
+        run->runtime.kernels_digest = run->kernels;
     run->runtime.log = on_log;
     run->runtime.progress = on_progress;
     run->runtime.user = run;
@@ -224,6 +233,7 @@ static lethe_status write_record(const running *run, const lethe_run_result *res
     lethe__run_record record = {.job = run->job,
                                 .subject = &run->subject,
                                 .result = result,
+                                .kernels = run->kernels[0] != 0 ? run->kernels : NULL,
                                 .started = run->started_text,
                                 .outcome = outcome};
     lethe_status status = lethe__run_record_write(&record, path);

@@ -33,8 +33,12 @@ lethe_status lethe__job_estimate(const lethe__job *job, lethe_part part, int n_t
  * change what is computed. */
 void lethe__config_strip(json_t *config);
 
-/* Everything that has to be the same for an interrupted run to be continued, as a digest. */
-lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject,
+/* The digest of the file runtime->kernels; "" where none is named. */
+lethe_status lethe__kernels_digest(const lethe_runtime *runtime, char text[LETHE_DIGEST_TEXT]);
+
+/* Everything that has to be the same for an interrupted run to be continued, as a digest; `kernels`: that of
+ * the file with the choice of kernels. */
+lethe_status lethe__job_identity(const lethe__job *job, const lethe__subject *subject, const char *kernels,
                                  char text[LETHE_DIGEST_TEXT]);
 
 /* Checks the values of `set` against their tables and, with data->name NULL, fills the options of the data

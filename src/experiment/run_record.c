@@ -90,15 +90,16 @@ static json_t *record_to_json(const lethe__run_record *record) {
     const lethe_run_result *result = record->result;
     json_t *config = lethe__option_set_to_json(&job->set); /* writes a seed beyond 63 bits as text */
     return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:s, s:o, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o, "
-        "s:s}",
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s?, s:O, s:s, s:o, s:o, s:I, s:i, s:o, s:o, s:o, s:o, "
+        "s:o, s:s}",
         "schema", "lethe.run/1", "command", job->command, "config", config, "parent", parent_to_json(subject),
         "data", data_to_json(subject), "forget", forget_to_json(subject), "machine",
-        lethe__machine_to_json(&job->runtime), "seed", json_object_get(config, "seed"), "started",
-        record->started, "seconds", lethe__json_real(result->seconds), "rte_seconds",
-        lethe__json_real(result->rte_seconds), "peak_rss_bytes", peak_rss_bytes(), "epochs", result->epochs,
-        "sparsity", lethe__json_real(result->sparsity), "zeros", lethe__json_real(result->zeros),
-        "near_zeros", lethe__json_real(result->near_zeros), "retain", wreck_to_json(job, result), "metrics",
+        lethe__machine_to_json(&job->runtime), "kernels", record->kernels, "seed",
+        json_object_get(config, "seed"), "started", record->started, "seconds",
+        lethe__json_real(result->seconds), "rte_seconds", lethe__json_real(result->rte_seconds),
+        "peak_rss_bytes", peak_rss_bytes(), "epochs", result->epochs, "sparsity",
+        lethe__json_real(result->sparsity), "zeros", lethe__json_real(result->zeros), "near_zeros",
+        lethe__json_real(result->near_zeros), "retain", wreck_to_json(job, result), "metrics",
         metrics_to_json(result), "outcome", record->outcome);
 }
 

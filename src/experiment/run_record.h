@@ -8,6 +8,7 @@ typedef struct lethe__run_record {
     const lethe__job *job;
     const lethe__subject *subject;
     const lethe_run_result *result;
+    const char *kernels; /* digest of the file with the choice of kernels, or NULL */
     const char *started; /* RFC 3339 */
     const char *outcome; /* "finished", "diverged" */
 } lethe__run_record;

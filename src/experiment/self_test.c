@@ -118,11 +118,11 @@ static lethe_status rig_step(lethe__executor *executor, rig *one) {
     return lethe__executor_backward(executor, diff);
 }
 
-static lethe_status rig_run(const lethe__graph *graph, lethe_precision precision, lethe_backend backend,
-                            int threads, rig *one) {
+static lethe_status rig_run(const lethe__graph *graph, lethe_precision precision,
+                            const lethe_runtime *runtime, rig *one) {
     lethe__executor *executor;
     LETHE_TRY(rig_init(graph, one));
-    LETHE_TRY(lethe__executor_create(graph, &one->weights, precision, backend, threads, &executor));
+    LETHE_TRY(lethe__executor_create(graph, &one->weights, precision, runtime, &executor));
     lethe_status status = rig_step(executor, one);
     lethe__executor_destroy(&executor);
     return status;
@@ -141,10 +141,11 @@ static double relative_error(const float *values, const float *expected, size_t 
 
 static lethe_status compare(const lethe__graph *graph, const lethe_runtime *runtime, lethe_self_test *test) {
     lethe_precision precision = lethe_precision_resolve(runtime->precision);
+    lethe_runtime plain = {.backend = LETHE_BACKEND_REF, .threads = 1};
     rig fast = {.logits = NULL}, reference = {.logits = NULL};
-    lethe_status status = rig_run(graph, LETHE_PRECISION_F32, LETHE_BACKEND_REF, 1, &reference);
+    lethe_status status = rig_run(graph, LETHE_PRECISION_F32, &plain, &reference);
     if (status == LETHE_OK)
-        status = rig_run(graph, precision, runtime->backend, lethe_threads_resolve(runtime->threads), &fast);
+        status = rig_run(graph, precision, runtime, &fast);
     if (status == LETHE_OK) {
         test->forward_error = relative_error(fast.logits, reference.logits, BATCH * CLASSES);
         test->backward_error =

@@ -25,6 +25,7 @@ typedef struct tuning {
     void *made, *values;   /* default options of the method, if needed; the trial's own options */
     lethe__tune_range range;
     char parent[LETHE_DIGEST_TEXT], reference[LETHE_DIGEST_TEXT];
+    char kernels[LETHE_DIGEST_TEXT]; /* of the file with the choice of kernels; "": none */
     lethe__measured_reference measured;
     json_t *earlier; /* tune.json of an earlier sitting, or NULL */
     lethe_tune_result result;
@@ -121,6 +122,9 @@ static lethe_status prepare(tuning *tune) {
     trial->method_options = tune->values;
     LETHE_TRY(lethe__tune_job_lend(&tune->job, &tune->runtime, &tune->set));
     LETHE_TRY(lethe__job_complete(&tune->set, &trial->data, trial->model.model));
+    LETHE_TRY(lethe__kernels_digest(&tune->runtime, tune->kernels));
+    if (tune->kernels[0] != 0)
+        tune->runtime.kernels_digest = tune->kernels;
     LETHE_TRY(lethe__tune_range_read(tune->job.search, trial->record, &tune->range));
     LETHE_TRY(check_subject(tune));
     return read_earlier(tune);
@@ -139,13 +143,15 @@ static lethe_status check_run(const tuning *tune, lethe_unlearn_job *trial, cons
     lethe__config_strip(expected);
     lethe__config_strip(stored);
     const char *parent = json_string_value(json_object_get(json_object_get(record, "parent"), "digest"));
+    const char *kernels = json_string_value(json_object_get(record, "kernels"));
     lethe_status status = LETHE_OK;
     if (expected == NULL)
         status = lethe__fail(LETHE_MEMORY, "out of memory for the options of a trial");
-    else if (parent == NULL || strcmp(parent, tune->parent) != 0 || !json_equal(expected, stored))
+    else if (parent == NULL || strcmp(parent, tune->parent) != 0 || !json_equal(expected, stored) ||
+             strcmp(kernels != NULL ? kernels : "", tune->kernels) != 0)
         status = lethe__fail(LETHE_USAGE,
-                             "%s holds a run of another model or with other options than this search; choose "
-                             "another --out, or replace the runs there with --force",
+                             "%s holds a run of another model, with other kernels or with other options than "
+                             "this search; choose another --out, or replace the runs there with --force",
                              path);
     json_decref(expected);
     json_decref(stored);

@@ -14,8 +14,8 @@ lethe_status lethe__measurement_open(lethe__measurement *measurement, lethe_trai
                                         .planned = planned,
                                         .started = lethe__clock_seconds()};
     model->weights.version++; /* the caller may have written to the model's views */
-    LETHE_TRY(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32,
-                                     trainer->runtime->backend, trainer->threads, &measurement->executor));
+    LETHE_TRY(lethe__executor_create(model->graph, &model->weights, LETHE_PRECISION_F32, trainer->runtime,
+                                     &measurement->executor));
     return lethe__allocate(batch * (size_t)model->info.classes, sizeof(float), &measurement->diff_logits);
 }
 

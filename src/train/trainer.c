@@ -37,8 +37,8 @@ static lethe_status fill_trainer(lethe_trainer *trainer, const char *identity) {
     LETHE_TRY(lethe__allocate(model->graph->parameter_size, sizeof(float), &trainer->state.velocity));
     lethe__precision_warn(runtime);
     LETHE_TRY(lethe__executor_create(model->graph, &model->weights,
-                                     lethe_precision_resolve(runtime->precision), runtime->backend,
-                                     trainer->threads, &trainer->executor));
+                                     lethe_precision_resolve(runtime->precision), runtime,
+                                     &trainer->executor));
     if (runtime->checkpoint != NULL && runtime->resume && lethe__file_exists(runtime->checkpoint))
         LETHE_TRY(read_checkpoint(trainer));
     return LETHE_OK;

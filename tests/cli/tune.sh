@@ -82,9 +82,13 @@ refused 2 'from 3 to 64' --search lr=0.01..0.1 --least-va 0 --trials 2
 refused 2 'lr is what --search varies' --search lr=0.01..0.1 --lr 0.1 --least-va 0
 refused 2 '--reference RUN' --search lr=0.01..0.1
 refused 3 'holds no finished run' --search lr=0.01..0.1 --reference b
+refused 3 'missing.json' --search lr=0.01..0.1 --least-va 0 --kernels missing.json
 refused 3 'its forget set is another one' --search lr=0.01..0.1 --reference dense
 run 2 $job --epochs 2 --reference retrain --out a
 says 'other options than this search'
+run 0 bench ops --arch resnet20s --image-size 28 --batch 4 --threads 1 --repeats 1 --seconds 0.01 --save k.json
+run 2 $job --reference retrain --kernels k.json --out a
+says 'with other kernels'
 run 0 $job --epochs 2 --reference retrain --trials 3 --out a --force --quiet
 silent
 holds a/lr=0.01/run.json '"epochs": 2'
