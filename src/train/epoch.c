@@ -204,8 +204,7 @@ lethe_status lethe__fit_epoch(lethe__fit *fit) {
     enum { PROGRESS_PER_SECOND = 5 };
     lethe_trainer *trainer = fit->trainer;
     lethe__training_state *state = &trainer->state;
-    if (state->step == 0)
-        LETHE_TRY(prepare_epoch(fit));
+    LETHE_TRY(prepare_epoch(fit)); /* in the middle of an epoch when the fit was resumed there */
     while (state->step < fit->n_steps) {
         LETHE_TRY(before_step(fit));
         LETHE_TRY(train_step(fit));
