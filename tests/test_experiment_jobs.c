@@ -130,6 +130,23 @@ static void test_an_unlearning_inherits_data_and_split(void **state) {
     json_decref(parent);
 }
 
+static void test_findings_are_recorded(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_unlearn_job job = make_unlearn_job("iu", in_folder("iu"));
+    lethe_run_result result;
+    assert_int_equal(lethe_unlearn_job_run(&job, &runtime, &result), LETHE_OK);
+    json_t *record = read_record("iu"), *other = read_record("dense");
+    const json_t *findings = json_object_get(record, "findings");
+    assert_true(json_number_value(json_object_get(findings, "residual")) > 0);
+    assert_true(json_number_value(json_object_get(findings, "iterations")) >= 1);
+    assert_true(json_number_value(json_object_get(findings, "damping")) == 0.1);
+    assert_true(json_number_value(json_object_get(findings, "lambda")) > 0);
+    assert_true(json_is_null(json_object_get(other, "findings"))); /* a training has nothing to tell */
+    json_decref(record);
+    json_decref(other);
+}
+
 /* A method outside the tree: leaves the model alone. */
 static lethe_status do_nothing(lethe_unlearning *unlearning, const void *options) {
     const double *amount = options;
@@ -447,6 +464,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_run_is_recorded),
         cmocka_unit_test(test_an_unlearning_inherits_data_and_split),
+        cmocka_unit_test(test_findings_are_recorded),
         cmocka_unit_test(test_a_method_of_ones_own),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_a_directory_is_locked),

@@ -104,6 +104,17 @@ LETHE_API void lethe_trainer_destroy(lethe_trainer **trainer);
 LETHE_API lethe_status lethe_trainer_fit(lethe_trainer *trainer, const char *title, lethe_samples samples,
                                          const lethe_fit_options *options);
 
+/* A number that a method found out about its own work; the record of a run holds it. */
+typedef struct lethe_finding {
+    const char *name; /* a string constant: "residual" */
+    double value;
+} lethe_finding;
+
+/* Adds a finding, or replaces the one of that name. LETHE_USAGE: there are sixteen already. */
+LETHE_API lethe_status lethe_trainer_find(lethe_trainer *trainer, const char *name, double value);
+/* Lent until the next finding. */
+LETHE_API const lethe_finding *lethe_trainer_findings(const lethe_trainer *trainer, size_t *n);
+
 /* Asks the next fit to keep a copy of parameters and buffers as they are after `epoch` epochs (0: before the
  * first step). Rewinding writes the copy back and leaves the present mask on; LETHE_USAGE: none was kept. */
 LETHE_API void lethe_trainer_keep_epoch(lethe_trainer *trainer, int epoch);
