@@ -9,7 +9,8 @@ typedef enum lethe_lr_schedule { LETHE_LR_CONSTANT, LETHE_LR_MULTISTEP, LETHE_LR
 typedef enum lethe_l1_schedule { LETHE_L1_CONSTANT, LETHE_L1_GROWING, LETHE_L1_DECAYING } lethe_l1_schedule;
 typedef enum lethe_l1_form {
     LETHE_L1_SUBGRADIENT, /* gamma_t sign(theta) joins the gradient: weights come near zero */
-    LETHE_L1_PROXIMAL,    /* soft threshold lr_t gamma_t after each step: weights become zero */
+    LETHE_L1_PROXIMAL, /* soft threshold lr_t gamma_t / (1 - momentum) after each step: weights become zero,
+                          and the same minimum is sought */
 } lethe_l1_form;
 typedef enum lethe_augment {
     LETHE_AUGMENT_NONE,

@@ -38,6 +38,8 @@ typedef struct lethe__fit {
     int keep_epoch;
 } lethe__fit;
 
+/* The coefficients of the steps of an epoch. */
+lethe__sgd lethe__fit_sgd(const lethe_fit_options *options, int epoch);
 /* Carries out what is left of the present epoch, records it and moves the position to the next. */
 lethe_status lethe__fit_epoch(lethe__fit *fit);
 

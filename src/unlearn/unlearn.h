@@ -25,7 +25,8 @@ lethe_status lethe__unlearn_refuse(const char *method, const lethe_option *table
      "constant|growing|decaying", NULL, "how the coefficient changes from epoch to epoch", false},           \
     {"l1", LETHE_OPTION_CHOICE, offsetof(lethe_fit_options, l1), "subgradient", 0, 0,                        \
      "subgradient|proximal", NULL,                                                                           \
-     "the penalty as a part of the gradient, or as a soft threshold after each step, which gives exact zeros", \
+     "the penalty as a part of the gradient, or as a soft threshold of lr gamma / (1 - momentum) after each "  \
+     "step, which gives exact zeros",                                                                        \
      false}
 /* clang-format on */
 
