@@ -130,6 +130,23 @@ static void test_an_unlearning_inherits_data_and_split(void **state) {
     json_decref(parent);
 }
 
+static void test_findings_are_recorded(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_unlearn_job job = make_unlearn_job("iu", in_folder("iu"));
+    lethe_run_result result;
+    assert_int_equal(lethe_unlearn_job_run(&job, &runtime, &result), LETHE_OK);
+    json_t *record = read_record("iu"), *other = read_record("dense");
+    const json_t *findings = json_object_get(record, "findings");
+    assert_true(json_number_value(json_object_get(findings, "residual")) > 0);
+    assert_true(json_number_value(json_object_get(findings, "iterations")) >= 1);
+    assert_true(json_number_value(json_object_get(findings, "damping")) == 0.1);
+    assert_true(json_number_value(json_object_get(findings, "lambda")) > 0);
+    assert_true(json_is_null(json_object_get(other, "findings"))); /* a training has nothing to tell */
+    json_decref(record);
+    json_decref(other);
+}
+
 /* A method outside the tree: leaves the model alone. */
 static lethe_status do_nothing(lethe_unlearning *unlearning, const void *options) {
     const double *amount = options;
@@ -294,6 +311,45 @@ static void test_a_prune_rewinds_to_the_kept_epoch(void **state) {
     assert_false(lethe__file_exists(in_folder("refused")));
 }
 
+static void prune_to_the_beginning(const char *model, const char *out) {
+    lethe_runtime runtime = make_runtime();
+    lethe_prune_job job;
+    lethe_run_result result;
+    lethe_prune_options options = {0};
+    runtime.seed = 5; /* not the one of the training */
+    assert_int_equal(lethe_prune_job_defaults(&job), LETHE_OK);
+    assert_int_equal(lethe_prune_find("omp", &job.record), LETHE_OK);
+    assert_int_equal(lethe_options_defaults(job.record->options, &options), LETHE_OK);
+    job.data.name = NULL;
+    job.model.model = in_folder(model);
+    job.method_options = &options;
+    options.rewind = "init";
+    options.fit.epochs = 1;
+    job.run.out = in_folder(out);
+    assert_int_equal(lethe_prune_job_run(&job, &runtime, &result), LETHE_OK);
+}
+
+/* The initial weights come from the seed where they were not kept, with the same bits. */
+static void test_a_prune_rewinds_to_the_beginning(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_run_result result;
+    lethe_train_job job = make_train_job(in_folder("kept"));
+    job.keep_epoch = 0;
+    assert_int_equal(lethe_train_job_run(&job, &runtime, &result), LETHE_OK);
+    assert_true(lethe__file_exists(in_folder("kept/epoch-0.safetensors")));
+    prune_to_the_beginning("kept", "from_file");
+    prune_to_the_beginning("dense", "from_seed"); /* the same training */
+    uint8_t *one, *other;
+    size_t n_one, n_other;
+    read_model("from_file", &one, &n_one);
+    read_model("from_seed", &other, &n_other);
+    assert_int_equal(n_one, n_other);
+    assert_memory_equal(one, other, n_one);
+    lethe__free(one);
+    lethe__free(other);
+}
+
 static void test_a_prune_without_options_takes_the_defaults(void **state) {
     (void)state;
     lethe_runtime runtime = make_runtime();
@@ -447,12 +503,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_run_is_recorded),
         cmocka_unit_test(test_an_unlearning_inherits_data_and_split),
+        cmocka_unit_test(test_findings_are_recorded),
         cmocka_unit_test(test_a_method_of_ones_own),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_a_directory_is_locked),
         cmocka_unit_test(test_a_stopped_run_continues),
         cmocka_unit_test(test_divergence_is_recorded),
         cmocka_unit_test(test_a_prune_rewinds_to_the_kept_epoch),
+        cmocka_unit_test(test_a_prune_rewinds_to_the_beginning),
         cmocka_unit_test(test_a_prune_without_options_takes_the_defaults),
         cmocka_unit_test(test_an_evaluation_names_what_was_unlearned),
         cmocka_unit_test(test_two_references_make_a_null_band),

@@ -363,6 +363,24 @@ static void test_an_emptied_layer_is_named(void **state) {
     lethe_model_destroy(&model);
 }
 
+/* Pruned weights do not come back for a lower sparsity; this is said, and a higher one is none of it. */
+static void test_a_lower_sparsity_is_told(void **state) {
+    tiny_setup *tiny = *state;
+    char sentence[256] = "";
+    lethe_model *model = tiny_model(tiny, 1);
+    lethe_prune_options options = make_options(0.75, "none", 0);
+    tiny->runtime.log = remember_warning;
+    tiny->runtime.user = sentence;
+    assert_ok(run(tiny, "omp", &options, model));
+    assert_ok(run(tiny, "omp", &options, model)); /* the same again */
+    assert_string_equal(sentence, "");
+    options.sparsity = 0.5;
+    assert_ok(run(tiny, "omp", &options, model));
+    assert_non_null(strstr(sentence, "sparsity of 0.75 already, more than the 0.5 asked for"));
+    assert_true(fabs(lethe_model_sparsity(model) - 0.75) < 1e-5);
+    lethe_model_destroy(&model);
+}
+
 static void test_synflow_refuses_what_has_no_flow(void **state) {
     tiny_setup *tiny = *state;
     lethe_prune_options options = make_options(0.5, "none", 0);
@@ -488,6 +506,7 @@ int main(void) {
         TEST(test_imp_rewinds_each_round),
         TEST(test_imp_of_a_trained_model),
         TEST(test_an_emptied_layer_is_named),
+        TEST(test_a_lower_sparsity_is_told),
         TEST(test_synflow_refuses_what_has_no_flow),
         TEST(test_every_method_keeps_the_contract),
     };

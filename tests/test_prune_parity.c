@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "data/dataset.h"
-#include "train/sgd.h"
+#include "train/trainer.h"
 #include <lethe/prune.h>
 #include <omp.h>
 
@@ -236,10 +236,7 @@ static double do_step(steps_run *run, int step) {
     lethe__cross_entropy(logits, labels, BATCH, CLASSES, (run->ascend ? -1.0f : 1.0f) / BATCH, diff_logits,
                          NULL, &loss, &n_correct);
     assert_int_equal(lethe__executor_backward(run->executor, diff_logits), LETHE_OK);
-    lethe__sgd sgd = {.lr = (float)lethe_fit_lr(&run->fit, step),
-                      .momentum = (float)run->fit.momentum,
-                      .weight_decay = (float)run->fit.weight_decay,
-                      .gamma = (float)lethe_fit_gamma(&run->fit, step)};
+    lethe__sgd sgd = lethe__fit_sgd(&run->fit, step);
     lethe__sgd_step(&sgd, model->weights.parameters, run->velocity, model->weights.gradients, model->mask,
                     model->graph->parameter_size);
     model->weights.version++;

@@ -93,6 +93,11 @@ static void test_contradictions_are_refused(void **state) {
     fit.gamma = NAN;
     expect_usage(&fit, "gamma");
     fit = defaults(10);
+    fit.momentum = 1;
+    assert_int_equal(lethe_fit_check(&fit), LETHE_OK);
+    fit.l1 = LETHE_L1_PROXIMAL;
+    expect_usage(&fit, "momentum of 1");
+    fit = defaults(10);
     fit.batch = 0;
     expect_usage(&fit, "batch");
     fit = defaults(-1);

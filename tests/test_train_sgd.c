@@ -2,7 +2,7 @@
  * by entry and bit for bit, and against a closed form. */
 #include "fixture.h"
 
-#include "train/sgd.h"
+#include "train/trainer.h"
 #include <omp.h>
 #include <string.h>
 
@@ -99,12 +99,37 @@ static void test_penalty_leaves_zero_alone(void **state) {
     assert_true(theta[0] == 0.0f && theta[1] == 0.75f && theta[2] == -0.75f);
 }
 
+/* The minimum of (theta - target)^2 / 2 + gamma |theta| is target - gamma, or 0 where the target is smaller:
+ * that is where both forms of the penalty must end, whatever the momentum. */
+static float settle(lethe_l1_form form, double momentum, float target) {
+    const lethe_fit_options fit = {.epochs = 1, .lr = 0.01, .momentum = momentum, .gamma = 0.25, .l1 = form};
+    const lethe__sgd sgd = lethe__fit_sgd(&fit, 0);
+    float theta = 1, velocity = 0;
+    omp_set_num_threads(1); /* for one weight a team is but waiting */
+    for (int t = 0; t < 3000; t++) {
+        float gradient = theta - target;
+        lethe__sgd_step(&sgd, &theta, &velocity, &gradient, NULL, 1);
+    }
+    return theta;
+}
+
+static void test_both_penalties_have_one_minimum(void **state) {
+    (void)state;
+    static const double momenta[] = {0, 0.5, 0.9};
+    for (int i = 0; i < 3; i++) {
+        assert_float_equal(settle(LETHE_L1_SUBGRADIENT, momenta[i], 1), 0.75, 1e-4);
+        assert_float_equal(settle(LETHE_L1_PROXIMAL, momenta[i], 1), 0.75, 1e-4);
+        assert_true(settle(LETHE_L1_PROXIMAL, momenta[i], 0.2f) == 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits_as_reference),
         cmocka_unit_test(test_decay_has_closed_form),
         cmocka_unit_test(test_masked_weights_stand_still),
         cmocka_unit_test(test_penalty_leaves_zero_alone),
+        cmocka_unit_test(test_both_penalties_have_one_minimum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,12 @@ static void stop_after_an_epoch(void *user, const lethe_progress *progress) {
         ((tiny_setup *)user)->stop = 1;
 }
 
+/* One step to a sitting: the first step of a trainer is always told. */
+static void stop_at_once(void *user, const lethe_progress *progress) {
+    (void)progress;
+    ((tiny_setup *)user)->stop = 1;
+}
+
 /* For methods that only measure and start over: stops at the first sign of life, once. */
 static void stop_the_first_sitting(void *user, const lethe_progress *progress) {
     tiny_setup *tiny = user;
@@ -77,9 +83,9 @@ static void stop_the_first_sitting(void *user, const lethe_progress *progress) {
     tiny->runtime.progress = NULL;
 }
 
-/* Sittings of one epoch each until it is done. */
+/* Sittings until it is done, each as long as `progress` lets it. */
 static lethe_model *run_in_sittings(tiny_setup *tiny, const lethe_unlearn_method *method, const void *options,
-                                    bool sparse) {
+                                    bool sparse, lethe_progress_function *progress) {
     lethe_runtime before = tiny->runtime;
     lethe_status status = LETHE_STOPPED;
     lethe_model *model = NULL;
@@ -87,7 +93,7 @@ static lethe_model *run_in_sittings(tiny_setup *tiny, const lethe_unlearn_method
     tiny->runtime.checkpoint = tiny->checkpoint;
     tiny->runtime.resume = true;
     tiny->runtime.stop = &tiny->stop;
-    tiny->runtime.progress = has_option(method, "epochs") ? stop_after_an_epoch : stop_the_first_sitting;
+    tiny->runtime.progress = progress;
     tiny->runtime.user = tiny;
     while (status == LETHE_STOPPED && sittings++ < 9) {
         tiny->stop = 0;
@@ -125,7 +131,9 @@ static void check_bits_and_mask(tiny_setup *tiny, const lethe_unlearn_method *me
         assert_mask_kept(first);
         assert_mask_grown(method, original, first);
     }
-    lethe_model *resumed = run_in_sittings(tiny, method, options, sparse);
+    lethe_model *resumed =
+        run_in_sittings(tiny, method, options, sparse,
+                        has_option(method, "epochs") ? stop_after_an_epoch : stop_the_first_sitting);
     assert_same_model(first, resumed);
     lethe_model_destroy(&original);
     lethe_model_destroy(&first);
@@ -275,6 +283,28 @@ static void test_methods_are_their_trainings(void **state) {
     lethe_model_destroy(&expected);
 }
 
+typedef struct random_labels {
+    const tiny_setup *tiny;
+    bool official;
+    int32_t labels[TINY_N];
+} random_labels;
+
+/* A wrong class, the same in each epoch; or any class, and another one in each. */
+static lethe_status draw_labels(void *user, lethe_model *model, int epoch) {
+    random_labels *now = user;
+    const tiny_setup *tiny = now->tiny;
+    (void)model;
+    for (uint32_t i = N_RETAIN; i < N_RETAIN + N_FORGET; i++) {
+        lethe__random random = lethe__random_open(tiny->runtime.seed, LETHE__RANDOM_METHOD, 0, tiny->ids[i]);
+        int32_t drawn = (int32_t)lethe__random_below(&random, TINY_CLASSES - !now->official);
+        for (int e = 0; now->official && e < epoch; e++)
+            drawn = (int32_t)lethe__random_below(&random, TINY_CLASSES);
+        now->labels[i] = now->official ? drawn : drawn + (drawn >= tiny->labels[i]);
+        assert_true(now->official || now->labels[i] != tiny->labels[i]);
+    }
+    return LETHE_OK;
+}
+
 /* Random labels are a training on both sets, the forget set under wrong labels that depend on the seed. */
 static void test_random_labels(void **state) {
     tiny_setup *tiny = *state;
@@ -282,22 +312,33 @@ static void test_random_labels(void **state) {
     fit.lr_schedule = LETHE_LR_CONSTANT;
     fit.lr = 0.01;
     for (int official = 0; official < 2; official++) {
-        int32_t labels[TINY_N];
-        memcpy(labels, tiny->labels, sizeof labels);
-        for (uint32_t i = N_RETAIN; i < N_RETAIN + N_FORGET; i++) {
-            lethe__random random =
-                lethe__random_open(tiny->runtime.seed, LETHE__RANDOM_METHOD, 0, tiny->ids[i]);
-            int32_t drawn = (int32_t)lethe__random_below(&random, TINY_CLASSES - !official);
-            labels[i] = official ? drawn : drawn + (drawn >= labels[i]);
-            assert_true(official || labels[i] != tiny->labels[i]);
-        }
+        random_labels now = {.tiny = tiny, .official = official};
+        memcpy(now.labels, tiny->labels, sizeof now.labels);
+        fit.before_epoch = draw_labels;
+        fit.user = &now;
         tiny->runtime.compat = official ? LETHE_COMPAT_OFFICIAL : LETHE_COMPAT_NONE;
         lethe_samples samples = tiny_samples(tiny, 0, N_RETAIN + N_FORGET);
-        samples.labels = labels;
+        samples.labels = now.labels;
         lethe_model *expected = original_model(tiny, true);
         expect_training(tiny, "rl", &fit, samples, expected);
         lethe_model_destroy(&expected);
     }
+}
+
+/* The official labels of an epoch are there again when a run goes on in the middle of it. */
+static void test_official_labels_after_a_resume(void **state) {
+    tiny_setup *tiny = *state;
+    const lethe_unlearn_method *method;
+    assert_ok(lethe_unlearn_find("rl", &method));
+    void *options = short_options(method, NULL);
+    tiny->runtime.compat = LETHE_COMPAT_OFFICIAL;
+    lethe_model *unbroken = original_model(tiny, true);
+    assert_ok(run(tiny, method, options, unbroken));
+    lethe_model *resumed = run_in_sittings(tiny, method, options, true, stop_at_once);
+    assert_same_model(unbroken, resumed);
+    lethe_model_destroy(&unbroken);
+    lethe_model_destroy(&resumed);
+    lethe__free(options);
 }
 
 /* SalUn with every weight salient is random labels. */
@@ -486,6 +527,7 @@ int main(void) {
         TEST(test_every_method_keeps_the_contract),
         TEST(test_methods_are_their_trainings),
         TEST(test_random_labels),
+        TEST(test_official_labels_after_a_resume),
         TEST(test_salun_of_all_weights),
         TEST(test_boundary_expand_is_a_training_with_a_shadow_class),
         TEST(test_boundary_expand_reports_its_training),

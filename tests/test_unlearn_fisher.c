@@ -131,7 +131,37 @@ static void noise_and_replaced_rows_are_those_of_the_rules(void **state) {
     tiny_close(&tiny);
 }
 
+/* What the official code's F has no place for is refused, and the model is left alone. */
+static void official_forgetting_refuses_options_of_the_default(void **state) {
+    static const char *const settings[][2] = {{"labels", "exact"}, {"batch", "64"}};
+    static tiny_setup tiny;
+    (void)state;
+    tiny_open(&tiny);
+    tiny.runtime.compat = LETHE_COMPAT_OFFICIAL;
+    const lethe_unlearn_method *method;
+    assert_ok(lethe_unlearn_find("ff", &method));
+    for (size_t i = 0; i < 2; i++) {
+        lethe__ff_options ff = {0};
+        lethe_trainer *trainer;
+        lethe_model *model = tiny_model(&tiny, 1), *untouched = tiny_model(&tiny, 1);
+        assert_ok(lethe_options_defaults(method->options, &ff));
+        assert_ok(lethe_options_set(method->options, &ff, settings[i][0], settings[i][1]));
+        assert_ok(lethe_trainer_create(model, tiny_samples(&tiny, 0, 0), &tiny.runtime, "test", &trainer));
+        assert_int_equal(
+            lethe_unlearn(method, &ff, trainer, tiny_samples(&tiny, 0, 8), tiny_samples(&tiny, 8, 4)),
+            LETHE_USAGE);
+        assert_non_null(strstr(lethe_last_message(), settings[i][0]));
+        assert_non_null(strstr(lethe_last_message(), "--compat official"));
+        assert_same_model(model, untouched);
+        lethe_trainer_destroy(&trainer);
+        lethe_model_destroy(&model);
+        lethe_model_destroy(&untouched);
+    }
+    tiny_close(&tiny);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(noise_and_replaced_rows_are_those_of_the_rules)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(noise_and_replaced_rows_are_those_of_the_rules),
+                                       cmocka_unit_test(official_forgetting_refuses_options_of_the_default)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,6 +234,16 @@ static void remember_sentence(void *user, lethe_log_level level, const char *sen
     snprintf(user, 64, "%s", sentence);
 }
 
+static double finding(const lethe_trainer *trainer, const char *name) {
+    size_t n;
+    const lethe_finding *all = lethe_trainer_findings(trainer, &n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].name, name) == 0)
+            return all[i].value;
+    fail_msg("'%s' was not found out", name);
+    return 0;
+}
+
 /* Runs iu with the given damping and returns the one that the search takes. */
 static double run_iu(dense_setup *s, const char *damping, bool search) {
     static char sentence[64];
@@ -253,6 +263,7 @@ static double run_iu(dense_setup *s, const char *damping, bool search) {
     assert_ok(lethe_unlearn(method, options, s->trainer, s->retain, s->forget));
     s->runtime.log = NULL;
     assert_int_equal(sscanf(sentence, "iu: damping %lf is taken", &taken), search);
+    assert_true(!search || fabs(finding(s->trainer, "damping") - taken) <= 1e-5 * taken);
     lethe__free(options);
     return taken;
 }
@@ -352,12 +363,82 @@ static void searches_that_cannot_end_are_refused(void **state) {
     close_dense(&s);
 }
 
+/* --- what is told, and what is refused --- */
+
+static void remember_warnings(void *user, lethe_log_level level, const char *sentence) {
+    char *warnings = user;
+    size_t used = strlen(warnings);
+    if (level == LETHE_LOG_WARNING)
+        snprintf(warnings + used, 1024 - used, "%s\n", sentence);
+}
+
+/* Runs iu with one setting and leaves the warnings in `warnings`. */
+static lethe_status run_with(dense_setup *s, const char *name, const char *value, char warnings[1024]) {
+    const lethe_unlearn_method *method;
+    void *options;
+    assert_ok(lethe_unlearn_find("iu", &method));
+    assert_ok(lethe__allocate(1, method->options_size, &options));
+    assert_ok(lethe_options_defaults(method->options, options));
+    assert_ok(lethe_options_set(method->options, options, name, value));
+    warnings[0] = 0;
+    s->runtime.log = remember_warnings;
+    s->runtime.user = warnings;
+    lethe_status status = lethe_unlearn(method, options, s->trainer, s->retain, s->forget);
+    s->runtime.log = NULL;
+    lethe__free(options);
+    return status;
+}
+
+static void a_poor_solution_is_told(void **state) {
+    static dense_setup s;
+    char warnings[1024];
+    (void)state;
+    open_dense(&s, false);
+    assert_ok(run_with(&s, "iterations", "1", warnings)); /* a share of 0.02 is one sample */
+    assert_true(finding(s.trainer, "iterations") == 1);
+    assert_true(finding(s.trainer, "damping") == 0.1);
+    assert_true(finding(s.trainer, "lambda") > 0);
+    assert_true(finding(s.trainer, "fisher_samples") == 1);
+    assert_true(finding(s.trainer, "residual") > 1e-3);
+    assert_non_null(strstr(warnings, "after 1 iterations, not the 0.001 asked for"));
+    assert_non_null(strstr(warnings,
+                           "F is estimated from 1 of 20 retain samples; --fisher-share 1 takes 20, at the "
+                           "cost of 3 passes over the retain set in place of 0.06"));
+    assert_ok(run_with(&s, "tolerance", "0.5", warnings));
+    assert_true(finding(s.trainer, "residual") <= 0.5);
+    assert_null(strstr(warnings, "conjugate gradient"));
+    assert_ok(run_with(&s, "fisher-share", "1", warnings)); /* there are no more */
+    assert_null(strstr(warnings, "F is estimated"));
+    close_dense(&s);
+}
+
+static void the_official_recursion_refuses_options_of_the_default(void **state) {
+    static dense_setup s;
+    static const char *const settings[][2] = {{"damping", "0.2"},    {"damping-search", "on"},
+                                              {"iterations", "11"},  {"tolerance", "0.01"},
+                                              {"mean-share", "0.5"}, {"fisher-share", "1"}};
+    char warnings[1024];
+    (void)state;
+    open_dense(&s, false);
+    s.runtime.compat = LETHE_COMPAT_OFFICIAL;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        assert_int_equal(run_with(&s, settings[i][0], settings[i][1], warnings), LETHE_USAGE);
+        assert_non_null(strstr(lethe_last_message(), settings[i][0]));
+        assert_non_null(strstr(lethe_last_message(), "--compat official"));
+    }
+    assert_ok(run_with(&s, "damping", "0.1", warnings)); /* as it is */
+    assert_ok(run_with(&s, "alpha", "0.5", warnings));
+    close_dense(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(solutions_are_those_of_the_dense_matrix),
         cmocka_unit_test(search_takes_the_least_damping_that_is_solved),
         cmocka_unit_test(a_zero_matrix_is_refused),
         cmocka_unit_test(searches_that_cannot_end_are_refused),
+        cmocka_unit_test(a_poor_solution_is_told),
+        cmocka_unit_test(the_official_recursion_refuses_options_of_the_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* test_unlearn_parity.c - whole methods against the same trainings in PyTorch (float64), and the weights that
- * SalUn chooses against PyTorch's gradients. */
+ * SalUn chooses against PyTorch's gradients; with the reference kernels and with those chosen for this
+ * machine. */
 #include "fixture_model.h"
 
 #include "base/memory.h"
@@ -109,15 +110,23 @@ static void compare_case(setup *s, const json_t *item) {
     lethe__free(options);
 }
 
-static void parity_methods(void **state) {
-    setup *s = *state;
+static void parity_methods(setup *s, lethe_backend backend) {
     size_t index, n = 0;
     json_t *item;
+    s->runtime.backend = backend;
     json_array_foreach(json_object_get(s->fixture, "cases"), index, item) {
         compare_case(s, item);
         n++;
     }
     assert_true(n >= 4);
+}
+
+static void parity_with_reference_kernels(void **state) {
+    parity_methods(*state, LETHE_BACKEND_REF);
+}
+
+static void parity_with_chosen_kernels(void **state) {
+    parity_methods(*state, LETHE_BACKEND_AUTO);
 }
 
 /* The weights that SalUn leaves exactly as they were are those whose gradient is not among the largest. */
@@ -145,7 +154,8 @@ static void parity_salun_weights(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parity_methods),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parity_with_reference_kernels),
+                                       cmocka_unit_test(parity_with_chosen_kernels),
                                        cmocka_unit_test(parity_salun_weights)};
     return cmocka_run_group_tests(tests, open_setup, close_setup);
 }

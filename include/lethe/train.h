@@ -9,7 +9,8 @@ typedef enum lethe_lr_schedule { LETHE_LR_CONSTANT, LETHE_LR_MULTISTEP, LETHE_LR
 typedef enum lethe_l1_schedule { LETHE_L1_CONSTANT, LETHE_L1_GROWING, LETHE_L1_DECAYING } lethe_l1_schedule;
 typedef enum lethe_l1_form {
     LETHE_L1_SUBGRADIENT, /* gamma_t sign(theta) joins the gradient: weights come near zero */
-    LETHE_L1_PROXIMAL,    /* soft threshold lr_t gamma_t after each step: weights become zero */
+    LETHE_L1_PROXIMAL, /* soft threshold lr_t gamma_t / (1 - momentum) after each step: weights become zero,
+                          and the same minimum is sought */
 } lethe_l1_form;
 typedef enum lethe_augment {
     LETHE_AUGMENT_NONE,
@@ -103,6 +104,17 @@ LETHE_API void lethe_trainer_destroy(lethe_trainer **trainer);
  * LETHE_DIVERGED: the loss or a parameter became NaN or infinite; LETHE_STOPPED: a checkpoint was written. */
 LETHE_API lethe_status lethe_trainer_fit(lethe_trainer *trainer, const char *title, lethe_samples samples,
                                          const lethe_fit_options *options);
+
+/* A number that a method found out about its own work; the record of a run holds it. */
+typedef struct lethe_finding {
+    const char *name; /* a string constant: "residual" */
+    double value;
+} lethe_finding;
+
+/* Adds a finding, or replaces the one of that name. LETHE_USAGE: there are sixteen already. */
+LETHE_API lethe_status lethe_trainer_find(lethe_trainer *trainer, const char *name, double value);
+/* Lent until the next finding. */
+LETHE_API const lethe_finding *lethe_trainer_findings(const lethe_trainer *trainer, size_t *n);
 
 /* Asks the next fit to keep a copy of parameters and buffers as they are after `epoch` epochs (0: before the
  * first step). Rewinding writes the copy back and leaves the present mask on; LETHE_USAGE: none was kept. */

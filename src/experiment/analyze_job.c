@@ -11,33 +11,8 @@
 #include "models/model.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* --- the initial weights --- */
-
-/* The seed of the run that drew them; *known false: a file without a record is on the way. */
-static lethe_status find_seed(const json_t *record, uint64_t *seed, bool *known) {
-    const json_t *parent = json_object_get(record, "parent");
-    const json_t *value = json_object_get(record, "seed");
-    if (json_is_object(parent)) {
-        const char *path = json_string_value(json_object_get(parent, "path"));
-        const char *digest = json_string_value(json_object_get(parent, "digest"));
-        lethe__origin origin;
-        if (path == NULL || lethe__origin_open(path, &origin) != LETHE_OK)
-            return LETHE_OK; /* moved away: not known */
-        lethe_status status = LETHE_OK;
-        if (origin.record != NULL && digest != NULL && strcmp(digest, origin.digest) == 0)
-            status = find_seed(origin.record, seed, known);
-        lethe__origin_fini(&origin);
-        return status;
-    }
-    *known = json_is_null(parent) && (json_is_integer(value) || json_is_string(value));
-    if (*known) /* a seed beyond 63 bits is stored as text */
-        *seed = json_is_integer(value) ? (uint64_t)json_integer_value(value)
-                                       : strtoull(json_string_value(value), NULL, 10);
-    return LETHE_OK;
-}
 
 static lethe_status load_initial(const lethe_analyze_job *job, const lethe__subject *subject,
                                  lethe_model **out) {
@@ -56,9 +31,7 @@ static lethe_status open_initial(const lethe_analyze_job *job, const lethe__subj
     if (job->initial != NULL)
         return load_initial(job, subject, out);
     if (subject->origin.path != NULL) {
-        *known = false;
-        if (subject->origin.record != NULL)
-            LETHE_TRY(find_seed(subject->origin.record, &seed, known));
+        *known = lethe__origin_initial_seed(subject->origin.record, &seed);
         if (!*known)
             lethe__log(runtime, LETHE_LOG_WARNING,
                        "%s does not lead back to the run that drew the initial weights: the distance to them "

@@ -9,6 +9,12 @@
 #include "experiment/subject.h"
 #include <lethe/analyze.h>
 
+/* What a method found out about its own work; lent by the trainer. */
+typedef struct lethe__findings {
+    const lethe_finding *all;
+    size_t n;
+} lethe__findings;
+
 typedef struct lethe__job lethe__job;
 struct lethe__job {
     const char *command;            /* "train" */
@@ -19,6 +25,7 @@ struct lethe__job {
     lethe_runtime runtime;          /* the caller's */
     bool measures_rte;              /* the work is an unlearning method */
     double wreck_bound;             /* of such a method */
+    lethe__findings *findings;      /* where the work leaves them; NULL: it has none */
     lethe_status (*work)(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer);
 };
 

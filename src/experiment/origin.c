@@ -12,6 +12,7 @@
 #include "base/option.h"
 #include "experiment/job.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static lethe_status check_record(const json_t *record, const char *path) {
@@ -93,6 +94,28 @@ lethe__unlearned lethe__origin_unlearned(const lethe__origin *origin) {
     unlearned.rte_seconds = number_or_nan(json_object_get(record, "rte_seconds"));
     unlearned.parent_sparsity = number_or_nan(json_object_get(json_object_get(record, "parent"), "sparsity"));
     return unlearned;
+}
+
+static bool initial_seed_of_parent(const json_t *parent, uint64_t *seed) {
+    const char *path = json_string_value(json_object_get(parent, "path"));
+    const char *digest = json_string_value(json_object_get(parent, "digest"));
+    lethe__origin origin;
+    if (path == NULL || digest == NULL || lethe__origin_open(path, &origin) != LETHE_OK)
+        return false;
+    bool known = strcmp(digest, origin.digest) == 0 && lethe__origin_initial_seed(origin.record, seed);
+    lethe__origin_fini(&origin);
+    return known;
+}
+
+bool lethe__origin_initial_seed(const json_t *record, uint64_t *seed) {
+    const json_t *parent = json_object_get(record, "parent"), *value = json_object_get(record, "seed");
+    if (json_is_object(parent))
+        return initial_seed_of_parent(parent, seed);
+    if (!json_is_null(parent) || !(json_is_integer(value) || json_is_string(value)))
+        return false;
+    *seed = json_is_integer(value) ? (uint64_t)json_integer_value(value) /* beyond 63 bits it is text */
+                                   : strtoull(json_string_value(value), NULL, 10);
+    return true;
 }
 
 /* --- inheriting --- */

@@ -27,4 +27,9 @@ typedef struct lethe__unlearned {
 } lethe__unlearned;
 lethe__unlearned lethe__origin_unlearned(const lethe__origin *origin);
 
+/* The seed that the initial weights were drawn from, by the first run of the chain that the record of a run
+ * (NULL: there is none) ends. False: a file without a record is on the way, or a run that was moved or
+ * changed. */
+bool lethe__origin_initial_seed(const json_t *record, uint64_t *seed);
+
 #endif

@@ -1,8 +1,8 @@
 /* prune_job.c - the job `prune`: a method makes the model sparse, with the training that it needs.
  *
  * A model that is given has been trained. So that a method that trains first need not train it again, its run
- * must have kept the epoch to rewind to (train --keep-epoch); only a new model is trained before it is
- * pruned. */
+ * must have kept the epoch to rewind to (train --keep-epoch); only epoch 0 can be had again, from the seed.
+ * Only a new model is trained before it is pruned. */
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -10,7 +10,23 @@
 #include "models/model.h"
 #include <string.h>
 
-/* Loads the model that the run of `subject` kept for rewinding; *out stays NULL when none is needed. */
+/* The model that the run of `subject` kept after `epoch`. One that it did not keep can be had again only at
+ * epoch 0, from the seed that its chain began with. */
+static lethe_status open_kept(const lethe__subject *subject, int epoch, const char *path, lethe_model **out) {
+    const lethe_model_info *info = lethe_model_get_info(subject->model);
+    uint64_t seed;
+    if (lethe__file_exists(path))
+        return lethe_model_load(path, info, out);
+    if (epoch == 0 && lethe__origin_initial_seed(subject->origin.record, &seed))
+        return lethe__subject_draw_model(info, seed, out);
+    LETHE_FAIL(
+        LETHE_INPUT,
+        "%s: there is no such file to rewind to; train the model with --keep-epoch %d, choose --rewind "
+        "none, or give --arch instead of --model to train a new one",
+        path, epoch);
+}
+
+/* What the method rewinds to; *out stays NULL when it needs nothing. */
 static lethe_status load_early(const lethe_prune_method *method, const lethe_prune_options *options,
                                const lethe__subject *subject, lethe_model **out) {
     lethe_rewind rewind;
@@ -22,13 +38,7 @@ static lethe_status load_early(const lethe_prune_method *method, const lethe_pru
         return LETHE_OK;
     char *path;
     LETHE_TRY(lethe__kept_path(subject->origin.path, epoch, &path));
-    lethe_status status =
-        lethe__file_exists(path)
-            ? lethe_model_load(path, lethe_model_get_info(subject->model), out)
-            : lethe__fail(LETHE_INPUT,
-                          "%s: there is no such file to rewind to; train the model with --keep-epoch %d, "
-                          "choose --rewind none, or give --arch instead of --model to train a new one",
-                          path, epoch);
+    lethe_status status = open_kept(subject, epoch, path, out);
     lethe__free(path);
     return status;
 }

@@ -79,6 +79,21 @@ static json_t *wreck_to_json(const lethe__job *job, const lethe_run_result *resu
                      lethe__json_real(result->wreck_bound), "wrecked", result->wrecked);
 }
 
+/* By name; null where the method has nothing to tell. */
+static json_t *findings_to_json(const lethe__job *job) {
+    if (job->findings == NULL || job->findings->n == 0)
+        return json_null();
+    json_t *object = json_object();
+    for (size_t i = 0; i < job->findings->n; i++) {
+        lethe_finding finding = job->findings->all[i];
+        if (json_object_set_new(object, finding.name, lethe__json_real(finding.value)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
 static json_int_t peak_rss_bytes(void) {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;
@@ -91,7 +106,7 @@ static json_t *record_to_json(const lethe__run_record *record) {
     json_t *config = lethe__option_set_to_json(&job->set); /* writes a seed beyond 63 bits as text */
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s?, s:O, s:s, s:o, s:o, s:I, s:i, s:o, s:o, s:o, s:o, "
-        "s:o, s:s}",
+        "s:o, s:o, s:s}",
         "schema", "lethe.run/1", "command", job->command, "config", config, "parent", parent_to_json(subject),
         "data", data_to_json(subject), "forget", forget_to_json(subject), "machine",
         lethe__machine_to_json(&job->runtime), "kernels", record->kernels, "seed",
@@ -99,8 +114,8 @@ static json_t *record_to_json(const lethe__run_record *record) {
         lethe__json_real(result->seconds), "rte_seconds", lethe__json_real(result->rte_seconds),
         "peak_rss_bytes", peak_rss_bytes(), "epochs", result->epochs, "sparsity",
         lethe__json_real(result->sparsity), "zeros", lethe__json_real(result->zeros), "near_zeros",
-        lethe__json_real(result->near_zeros), "retain", wreck_to_json(job, result), "metrics",
-        metrics_to_json(result), "outcome", record->outcome);
+        lethe__json_real(result->near_zeros), "retain", wreck_to_json(job, result), "findings",
+        findings_to_json(job), "metrics", metrics_to_json(result), "outcome", record->outcome);
 }
 
 lethe_status lethe__run_record_write(const lethe__run_record *record, const char *path) {

@@ -8,9 +8,12 @@
 
 static lethe_status work(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer) {
     const lethe_unlearn_job *options = job->options;
-    return lethe_unlearn(options->record, options->method_options, trainer,
-                         lethe_split_samples(subject->split, subject->dataset, LETHE_PART_RETAIN),
-                         lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET));
+    lethe_status status =
+        lethe_unlearn(options->record, options->method_options, trainer,
+                      lethe_split_samples(subject->split, subject->dataset, LETHE_PART_RETAIN),
+                      lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET));
+    job->findings->all = lethe_trainer_findings(trainer, &job->findings->n);
+    return status;
 }
 
 lethe_status lethe__unlearn_job_find_method(lethe_unlearn_job *options, void **made) {
@@ -49,8 +52,10 @@ lethe_status lethe_unlearn_job_run(const lethe_unlearn_job *options, const lethe
                                    lethe_run_result *out) {
     lethe_unlearn_job copy = *options;
     lethe__job job;
+    lethe__findings findings = {0};
     void *made;
     lethe_status status = prepare(&copy, runtime, &job, &made);
+    job.findings = &findings;
     if (status == LETHE_OK)
         status = lethe__job_run(&job, out);
     lethe__option_set_fini(&job.set);

@@ -2,6 +2,7 @@
  * run. */
 #include "prune/prune.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "base/suggest.h"
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,23 @@ lethe_status lethe_prune_check(const lethe_prune_method *method, const void *giv
     return lethe_fit_check(&options->fit);
 }
 
+/* No weight comes back, so that a model which is sparser than asked for stays as it is. */
+static void warn_if_sparser(const lethe_model *model, const lethe_runtime *runtime, double sparsity) {
+    size_t n_prunable, n_present;
+    lethe__count_prunable(model, &n_prunable, &n_present);
+    size_t n_gone = n_prunable - n_present;
+    if (n_gone > lethe__count_removed(model, sparsity))
+        lethe__log(
+            runtime, LETHE_LOG_WARNING,
+            "the model has a sparsity of %.5g already, more than the %.5g asked for: pruning brings no "
+            "weight back; prune the dense model instead",
+            (double)n_gone / (double)n_prunable, sparsity);
+}
+
 lethe_status lethe_prune(const lethe_prune_method *method, const void *options, lethe_trainer *trainer,
                          lethe_samples samples) {
     LETHE_TRY(lethe_prune_check(method, options));
+    warn_if_sparser(lethe_trainer_model(trainer), lethe_trainer_runtime(trainer),
+                    ((const lethe_prune_options *)options)->sparsity);
     return method->run(trainer, samples, options);
 }

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "train/sgd.h"
 #include "train/trainer.h"
 #include <math.h>
 
@@ -28,14 +27,16 @@ static lethe_status check_loss(const lethe__fit *fit, double loss) {
                lethe_fit_lr(fit->options, state->epoch));
 }
 
-static lethe__sgd sgd_of_epoch(const lethe_fit_options *options, int epoch) {
+/* At rest the velocity is g / (1 - momentum), so a step moves a weight by lr g / (1 - momentum): a threshold
+ * of lr gamma alone would be balanced by a gradient of (1 - momentum) gamma. */
+lethe__sgd lethe__fit_sgd(const lethe_fit_options *options, int epoch) {
     double lr = lethe_fit_lr(options, epoch), gamma = lethe_fit_gamma(options, epoch);
     bool proximal = options->l1 == LETHE_L1_PROXIMAL;
     return (lethe__sgd){.lr = (float)lr,
                         .momentum = (float)options->momentum,
                         .weight_decay = (float)options->weight_decay,
                         .gamma = proximal ? 0 : (float)gamma,
-                        .threshold = proximal ? (float)(lr * gamma) : 0};
+                        .threshold = proximal ? (float)(lr * gamma / (1 - options->momentum)) : 0};
 }
 
 static lethe_status train_step(lethe__fit *fit) {
@@ -54,7 +55,7 @@ static lethe_status train_step(lethe__fit *fit) {
                          &loss, &n_correct);
     LETHE_TRY(check_loss(fit, loss));
     LETHE_TRY(lethe__executor_backward(trainer->executor, fit->diff_logits));
-    lethe__sgd sgd = sgd_of_epoch(options, state->epoch);
+    lethe__sgd sgd = lethe__fit_sgd(options, state->epoch);
     const uint8_t *changing = options->trainable != NULL ? options->trainable : model->mask;
     lethe__sgd_step(&sgd, model->weights.parameters, state->velocity, model->weights.gradients, changing,
                     model->graph->parameter_size);
@@ -204,8 +205,7 @@ lethe_status lethe__fit_epoch(lethe__fit *fit) {
     enum { PROGRESS_PER_SECOND = 5 };
     lethe_trainer *trainer = fit->trainer;
     lethe__training_state *state = &trainer->state;
-    if (state->step == 0)
-        LETHE_TRY(prepare_epoch(fit));
+    LETHE_TRY(prepare_epoch(fit)); /* in the middle of an epoch when the fit was resumed there */
     while (state->step < fit->n_steps) {
         LETHE_TRY(before_step(fit));
         LETHE_TRY(train_step(fit));

@@ -62,6 +62,12 @@ lethe_status lethe_fit_check(const lethe_fit_options *options) {
                    options->epochs);
     if (!(options->gamma >= 0) || !isfinite(options->gamma))
         LETHE_FAIL(LETHE_USAGE, "the l1 coefficient gamma is %g; it must be 0 or more", options->gamma);
+    if (options->l1 == LETHE_L1_PROXIMAL && options->momentum >= 1)
+        LETHE_FAIL(
+            LETHE_USAGE,
+            "the proximal l1 penalty has the threshold lr gamma / (1 - momentum), which a momentum of %g "
+            "does not allow; it must be below 1",
+            options->momentum);
     return options->lr_schedule == LETHE_LR_MULTISTEP ? check_milestones(options) : LETHE_OK;
 }
 

@@ -228,6 +228,22 @@ const lethe_epoch_record *lethe_trainer_history(const lethe_trainer *trainer, si
     return trainer->state.history;
 }
 
+const lethe_finding *lethe_trainer_findings(const lethe_trainer *trainer, size_t *n) {
+    *n = trainer->n_findings;
+    return trainer->findings;
+}
+
+lethe_status lethe_trainer_find(lethe_trainer *trainer, const char *name, double value) {
+    size_t i = 0;
+    while (i < trainer->n_findings && strcmp(trainer->findings[i].name, name) != 0)
+        i++;
+    if (i == LETHE__MOST_FINDINGS)
+        LETHE_FAIL(LETHE_USAGE, "no room for the finding '%s': there are %zu already", name, i);
+    trainer->findings[i] = (lethe_finding){name, value};
+    trainer->n_findings += i == trainer->n_findings;
+    return LETHE_OK;
+}
+
 double lethe_trainer_seconds(const lethe_trainer *trainer) {
     return trainer->state.total_seconds;
 }

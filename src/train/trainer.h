@@ -4,6 +4,9 @@
 
 #include "checkpoint/training_state.h"
 #include "data/loader.h"
+#include "train/sgd.h"
+
+enum { LETHE__MOST_FINDINGS = 16 };
 
 struct lethe_trainer {
     lethe_model *model;
@@ -13,9 +16,11 @@ struct lethe_trainer {
     int threads;
     lethe__executor *executor;
     lethe__training_state state;
-    lethe_model *resumed;   /* the model of the checkpoint, until its stage is reached; else NULL */
-    int next_stage;         /* of the next fit */
-    int keep_epoch;         /* what the next fit has been asked to keep; -1: nothing */
+    lethe_model *resumed; /* the model of the checkpoint, until its stage is reached; else NULL */
+    int next_stage;       /* of the next fit */
+    int keep_epoch;       /* what the next fit has been asked to keep; -1: nothing */
+    lethe_finding findings[LETHE__MOST_FINDINGS];
+    size_t n_findings;
     double counted_until;   /* clock up to which the seconds of `state` are counted */
     double last_checkpoint; /* clock */
     double last_progress;   /* clock; 0: none yet, so that the first step reports at once */
@@ -33,6 +38,8 @@ typedef struct lethe__fit {
     int keep_epoch;
 } lethe__fit;
 
+/* The coefficients of the steps of an epoch. */
+lethe__sgd lethe__fit_sgd(const lethe_fit_options *options, int epoch);
 /* Carries out what is left of the present epoch, records it and moves the position to the next. */
 lethe_status lethe__fit_epoch(lethe__fit *fit);
 

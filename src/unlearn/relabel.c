@@ -50,21 +50,19 @@ void lethe__relabel_close(lethe__relabelled *relabelled) {
     lethe__free(relabelled->labels);
 }
 
-void lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled) {
+/* The later draws of a sample follow the first one in its stream. */
+void lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled, int draw) {
     const lethe_runtime *runtime = lethe_trainer_runtime(lethe_unlearning_trainer(unlearning));
     lethe_samples forget = lethe_unlearning_forget(unlearning);
+    bool official = runtime->compat == LETHE_COMPAT_OFFICIAL;
     int classes = lethe_model_get_info(lethe_unlearning_model(unlearning))->classes;
     for (size_t i = 0; i < forget.n; i++) {
         uint32_t id = forget.ids[i];
-        int32_t own = forget.labels[id], drawn;
+        int32_t own = forget.labels[id], drawn = 0;
         lethe__random random = lethe__random_open(runtime->seed, LETHE__RANDOM_METHOD, 0, id);
-        if (runtime->compat == LETHE_COMPAT_OFFICIAL) {
-            drawn = (int32_t)lethe__random_below(&random, (uint32_t)classes);
-        } else {
-            drawn = (int32_t)lethe__random_below(&random, (uint32_t)classes - 1);
-            drawn += drawn >= own;
-        }
-        relabelled->labels[id] = drawn;
+        for (int k = 0; k <= draw; k++)
+            drawn = (int32_t)lethe__random_below(&random, (uint32_t)classes - !official);
+        relabelled->labels[id] = drawn + (!official && drawn >= own);
     }
 }
 

@@ -18,8 +18,9 @@ lethe_status lethe__relabel_open(const lethe_unlearning *unlearning, bool with_r
                                  lethe__relabelled *out);
 void lethe__relabel_close(lethe__relabelled *relabelled);
 
-/* Gives each forget sample a class drawn from (seed, sample): any but its own; with compat official any. */
-void lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled);
+/* Gives each forget sample a class drawn from (seed, sample): any but its own; with compat official any.
+ * `draw` counts from 0: each gives labels of its own. */
+void lethe__relabel_randomly(lethe_unlearning *unlearning, lethe__relabelled *relabelled, int draw);
 
 /* Calls `take` for each batch of the forget set, after a forward pass with running statistics; `gradients`
  * says that a backward pass will follow. The seconds count as the method's. */

@@ -5,6 +5,7 @@
 #include "unlearn/unlearn.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/option.h"
 #include "base/suggest.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,6 +32,32 @@ lethe_status lethe_unlearn_find(const char *name, const lethe_unlearn_method **o
 
 lethe_status lethe__unlearn_check_fit(const void *options) {
     return lethe_fit_check(options);
+}
+
+/* Both as text: a value is written as what is read back to it. */
+static bool is_default(const lethe_option *option, const void *options) {
+    union {
+        double number;
+        uint64_t size;
+        const char *text;
+    } usual;
+    char given[LETHE__OPTION_TEXT], wanted[LETHE__OPTION_TEXT];
+    lethe_option alone = *option;
+    alone.offset = 0;
+    return lethe__option_read(&alone, &usual, option->value) == LETHE_OK &&
+           strcmp(lethe__option_write(option, options, given), lethe__option_write(&alone, &usual, wanted)) ==
+               0;
+}
+
+lethe_status lethe__unlearn_refuse(const char *method, const lethe_option *table, const void *options,
+                                   const char *const *names, size_t n) {
+    for (; table->name != NULL; table++)
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(table->name, names[i]) == 0 && !is_default(table, options))
+                LETHE_FAIL(LETHE_USAGE,
+                           "%s: the official code has nothing like --%s; leave it out, or --compat official",
+                           method, table->name);
+    return LETHE_OK;
 }
 
 double lethe__unlearn_gamma(lethe_unlearning *unlearning, const lethe_fit_options *given) {

@@ -11,6 +11,11 @@ lethe_status lethe__unlearn_check_fit(const void *options);
  * depend on these values: append only. */
 enum { LETHE__METHOD_NOISE, LETHE__METHOD_LABELS, LETHE__METHOD_SUBSET };
 
+/* For --compat official: LETHE_USAGE when one of the named options of `table` differs from its default, since
+ * the official code has nothing that it could mean. Not for strings without a default. */
+lethe_status lethe__unlearn_refuse(const char *method, const lethe_option *table, const void *options,
+                                   const char *const *names, size_t n);
+
 /* The rows of an l1 penalty, over a structure that is a lethe_fit_options. */
 /* clang-format off */
 #define LETHE__L1_ROWS(default_gamma, default_schedule)                                                      \
@@ -20,7 +25,8 @@ enum { LETHE__METHOD_NOISE, LETHE__METHOD_LABELS, LETHE__METHOD_SUBSET };
      "constant|growing|decaying", NULL, "how the coefficient changes from epoch to epoch", false},           \
     {"l1", LETHE_OPTION_CHOICE, offsetof(lethe_fit_options, l1), "subgradient", 0, 0,                        \
      "subgradient|proximal", NULL,                                                                           \
-     "the penalty as a part of the gradient, or as a soft threshold after each step, which gives exact zeros", \
+     "the penalty as a part of the gradient, or as a soft threshold of lr gamma / (1 - momentum) after each "  \
+     "step, which gives exact zeros",                                                                        \
      false}
 /* clang-format on */
 

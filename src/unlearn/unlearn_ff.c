@@ -111,6 +111,9 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
     lethe_trainer *trainer = lethe_unlearning_trainer(unlearning);
     bool official = lethe_trainer_runtime(trainer)->compat == LETHE_COMPAT_OFFICIAL;
     size_t n = lethe_model_parameter_count(lethe_unlearning_model(unlearning));
+    static const char *const unused[] = {"labels", "batch"};
+    if (official)
+        LETHE_TRY(lethe__unlearn_refuse("ff", options, ff, unused, sizeof unused / sizeof *unused));
     lethe__measurement measurement;
     float *diagonal = NULL, *variance = NULL;
     lethe_status status =

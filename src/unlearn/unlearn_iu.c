@@ -73,16 +73,31 @@ typedef struct solving {
     const float *v;
 } solving;
 
-static lethe_status solve_at(solving *s, double damping, float *x, bool *solved) {
+static bool is_solved(const solving *s, const lethe__influence_report *report) {
+    return report->residual <= s->iu->tolerance;
+}
+
+static lethe_status solve_at(solving *s, double damping, float *x, lethe__influence_report *report) {
     const iu_options *iu = s->iu;
-    lethe__influence_report report;
     LETHE_TRY(lethe__influence_solve(&s->measurement, s->parts, damping, iu->iterations, iu->tolerance, s->v,
-                                     x, &report));
+                                     x, report));
     lethe_unlearning_log(
         s->unlearning, LETHE_LOG_INFO,
         "iu: relative residual %.3g after %d iterations, damping %.6g (lambda %.3g), F over %zu samples",
-        report.residual, report.iterations, damping, report.lambda, s->parts[0].n);
-    *solved = report.residual <= iu->tolerance;
+        report->residual, report->iterations, damping, report->lambda, s->parts[0].n);
+    return LETHE_OK;
+}
+
+/* What the step is made of, for the record of the run. */
+static lethe_status tell(const solving *s, double damping, const lethe__influence_report *report) {
+    const lethe_finding findings[] = {{"residual", report->residual},
+                                      {"iterations", report->iterations},
+                                      {"damping", damping},
+                                      {"lambda", report->lambda},
+                                      {"fisher_samples", (double)s->parts[0].n}};
+    for (size_t i = 0; i < sizeof findings / sizeof *findings; i++)
+        LETHE_TRY(
+            lethe_trainer_find(lethe_unlearning_trainer(s->unlearning), findings[i].name, findings[i].value));
     return LETHE_OK;
 }
 
@@ -91,31 +106,44 @@ static lethe_status search(solving *s, float *x, float *trial) {
     static const double least = 1e-6, most = 1e9; /* below, f32 products know nothing of the damping */
     size_t n = lethe_model_parameter_count(lethe_unlearning_model(s->unlearning));
     double damping = s->iu->damping, next;
-    bool down, solved;
-    LETHE_TRY(solve_at(s, damping, x, &solved));
-    down = solved;
-    while (down ? damping / 10 >= least * (1 - 1e-9) : !solved && damping * 10 <= most) {
+    lethe__influence_report report, tried;
+    LETHE_TRY(solve_at(s, damping, x, &report));
+    bool down = is_solved(s, &report);
+    while (down ? damping / 10 >= least * (1 - 1e-9) : !is_solved(s, &report) && damping * 10 <= most) {
         next = down ? damping / 10 : damping * 10;
         s->measurement.planned += s->parts[0].n * (1 + (size_t)s->iu->iterations);
-        LETHE_TRY(solve_at(s, next, trial, &solved));
-        if (down && !solved)
+        LETHE_TRY(solve_at(s, next, trial, &tried));
+        if (down && !is_solved(s, &tried))
             break;
         memcpy(x, trial, n * sizeof *x);
         damping = next;
+        report = tried;
     }
-    if (!down && !solved)
+    if (!is_solved(s, &report))
         LETHE_FAIL(LETHE_FAILED,
                    "iu: no damping up to %g reaches a residual of %g in %d iterations; raise --tolerance or "
                    "--iterations",
                    damping, s->iu->tolerance, s->iu->iterations);
     lethe_unlearning_log(s->unlearning, LETHE_LOG_INFO, "iu: damping %.6g is taken", damping);
-    return LETHE_OK;
+    return tell(s, damping, &report);
+}
+
+static lethe_status solve_once(solving *s, float *x) {
+    const iu_options *iu = s->iu;
+    lethe__influence_report report;
+    LETHE_TRY(solve_at(s, iu->damping, x, &report));
+    if (!is_solved(s, &report) && iu->tolerance > 0) /* 0 asks for all iterations, whatever is reached */
+        lethe_unlearning_log(s->unlearning, LETHE_LOG_WARNING,
+                             "iu: conjugate gradient has a relative residual of %.3g after %d iterations, "
+                             "not the %g asked for; raise "
+                             "--iterations or --damping, or let --damping-search on choose",
+                             report.residual, report.iterations, iu->tolerance);
+    return tell(s, iu->damping, &report);
 }
 
 static lethe_status search_or_solve(solving *s, float *x) {
-    bool solved;
     if (!s->iu->search)
-        return solve_at(s, s->iu->damping, x, &solved);
+        return solve_once(s, x);
     float *trial;
     LETHE_TRY(lethe__allocate(lethe_model_parameter_count(lethe_unlearning_model(s->unlearning)),
                               sizeof *trial, &trial));
@@ -124,12 +152,28 @@ static lethe_status search_or_solve(solving *s, float *x) {
     return status;
 }
 
+/* F has one direction for each of its samples: few of them know next to nothing of the curvature. */
+static void warn_of_few_samples(lethe_unlearning *unlearning, const iu_options *iu, size_t n,
+                                size_t n_retain) {
+    enum { FEW = 100 };
+    if (n >= FEW || n == n_retain)
+        return;
+    double share = n_retain > FEW ? ceil(1000.0 * FEW / (double)n_retain) / 1000 : 1;
+    lethe_unlearning_log(
+        unlearning, LETHE_LOG_WARNING,
+        "iu: F is estimated from %zu of %zu retain samples; --fisher-share %g takes %.0f, at the "
+        "cost of %.3g passes over the retain set in place of %.3g",
+        n, n_retain, share, ceil(share * (double)n_retain), share * (1 + 2 * iu->iterations),
+        iu->fisher_share * (1 + 2 * iu->iterations));
+}
+
 static lethe_status solve(lethe_unlearning *unlearning, const iu_options *iu, const uint32_t *ids, float *v,
                           float *x) {
     lethe_samples retain = lethe_unlearning_retain(unlearning), forget = lethe_unlearning_forget(unlearning);
     lethe_samples mean = take(retain, ids, iu->mean_share), fisher = take(retain, ids, iu->fisher_share);
     size_t planned = forget.n + (iu->normalise ? mean.n : 0) + fisher.n * (1 + (size_t)iu->iterations);
     solving s = {.unlearning = unlearning, .iu = iu, .parts = {fisher, {0}}, .v = v};
+    warn_of_few_samples(unlearning, iu, fisher.n, retain.n);
     lethe_status status = lethe__measurement_open(&s.measurement, lethe_unlearning_trainer(unlearning), "iu",
                                                   iu->batch, planned);
     if (status == LETHE_OK)
@@ -144,9 +188,9 @@ static lethe_status solve_official(lethe_unlearning *unlearning, const iu_option
     lethe_trainer *trainer = lethe_unlearning_trainer(unlearning);
     lethe_samples retain = lethe_unlearning_retain(unlearning), forget = lethe_unlearning_forget(unlearning);
     lethe__measurement measurement;
-    if (iu->search)
-        LETHE_FAIL(LETHE_USAGE,
-                   "iu: the official code has no damping; leave out --damping-search or --compat");
+    static const char *const unused[] = {"damping",   "damping-search", "iterations",
+                                         "tolerance", "mean-share",     "fisher-share"};
+    LETHE_TRY(lethe__unlearn_refuse("iu", options, iu, unused, sizeof unused / sizeof *unused));
     lethe_status status =
         lethe__measurement_open(&measurement, trainer, "iu", iu->batch, forget.n + retain.n);
     if (status == LETHE_OK)

@@ -4,8 +4,8 @@
  *   a few epochs of SGD from theta_o on the mean of CE on the retain set + gamma_t |theta|_1
  *   gamma_t at epoch t of T: constant gamma, growing 2 gamma t/T, decaying 2 gamma (1 - t/T)
  * The penalty runs over every parameter, by the subgradient sign(theta), or (--l1 proximal) by a soft
- * threshold lr gamma_t after each step, which leaves exact zeros. Decaying is the best of the three: the
- * first epochs prune, the last ones repair the accuracy. No weight is set to zero at the end.
+ * threshold lr gamma_t / (1 - momentum) after each step, which leaves exact zeros. Decaying is the best of
+ * the three: the first epochs prune, the last ones repair the accuracy. No weight is set to zero at the end.
  *
  * --compat official: gamma is the official code's alpha, gamma_t = alpha (1 - t/T). That code also shrinks
  * the weights under the mask; the mask is on in every forward pass, so that changes no result and is not

@@ -111,7 +111,7 @@ static lethe_status run(lethe_unlearning *unlearning, const void *given) {
     uint8_t *trainable = NULL;
     lethe_status status = lethe__relabel_open(unlearning, true, &relabelled);
     if (status == LETHE_OK) {
-        lethe__relabel_randomly(unlearning, &relabelled);
+        lethe__relabel_randomly(unlearning, &relabelled, 0);
         status = lethe__allocate(lethe_unlearning_model(unlearning)->graph->parameter_size, 1, &trainable);
     }
     if (status == LETHE_OK)

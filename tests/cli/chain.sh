@@ -20,7 +20,7 @@ for method in retrain ft ga l1-sparse ga-l1 rl salun boundary-shrink boundary-ex
 done
 run 0 unlearn --model dense --forget class=3 --method ft-prune --sparsity 0.8 --epochs 2 --batch 16 --out ft-prune $quiet
 holds ft-prune/run.json '"sparsity": 0.8\|"sparsity": 0.7999'
-run 0 unlearn --model dense --forget class=3 --method l1-sparse --l1 proximal --gamma 0.1 --lr 0.1 --epochs 2 --batch 16 \
+run 0 unlearn --model dense --forget class=3 --method l1-sparse --l1 proximal --gamma 0.01 --lr 0.1 --epochs 2 --batch 16 \
     --out proximal $quiet
 holds proximal/run.json '"sparsity": 0.0\|"sparsity": 0,'
 holds proximal/run.json '"zeros": 0.[0-9]*[1-9]' # the penalty alone
