@@ -188,15 +188,37 @@ static void test_refusals(void **state) {
     assert_false(lethe__folder_exists(in_folder("x")));
 }
 
+static void test_the_original_is_spared(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_run_result result;
+    lethe_unlearn_job job = make_unlearn_job("ga", in_folder("dense"));
+    job.run.force = true;
+    assert_int_equal(lethe_unlearn_job_run(&job, &runtime, &result), LETHE_USAGE);
+    job.run.out = in_folder("nothing/../dense");
+    assert_int_equal(lethe_unlearn_job_run(&job, &runtime, &result), LETHE_USAGE);
+    assert_non_null(strstr(lethe_last_message(), "which is read"));
+    json_decref(read_record("dense"));
+    assert_true(lethe__file_exists(in_folder("dense/model.safetensors")));
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), folder), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense/run.json"), in_folder("dense")), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dense/run.json")), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dense/split.json")), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dense/log.txt")), LETHE_OK);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dens")), LETHE_OK);
+    assert_int_equal(lethe__origin_spare(NULL, in_folder("dense")), LETHE_OK);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), NULL), LETHE_OK);
+}
+
 static void test_a_directory_is_locked(void **state) {
     (void)state;
     lethe_run_options options = {.out = in_folder("locked")};
     lethe__run_directory first, second;
-    assert_int_equal(lethe__run_directory_open(&options, &first), LETHE_OK);
-    assert_int_equal(lethe__run_directory_open(&options, &second), LETHE_FAILED);
+    assert_int_equal(lethe__run_directory_open(&options, NULL, &first), LETHE_OK);
+    assert_int_equal(lethe__run_directory_open(&options, NULL, &second), LETHE_FAILED);
     assert_non_null(strstr(lethe_last_message(), "another process"));
     lethe__run_directory_close(&first);
-    assert_int_equal(lethe__run_directory_open(&options, &second), LETHE_OK);
+    assert_int_equal(lethe__run_directory_open(&options, NULL, &second), LETHE_OK);
     lethe__run_directory_close(&second);
 }
 
@@ -449,6 +471,7 @@ int main(void) {
         cmocka_unit_test(test_an_unlearning_inherits_data_and_split),
         cmocka_unit_test(test_a_method_of_ones_own),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_the_original_is_spared),
         cmocka_unit_test(test_a_directory_is_locked),
         cmocka_unit_test(test_a_stopped_run_continues),
         cmocka_unit_test(test_divergence_is_recorded),

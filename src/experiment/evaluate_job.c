@@ -137,6 +137,9 @@ static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, le
         LETHE_FAIL(LETHE_USAGE, "evaluating needs a trained model; give --model RUN_OR_FILE");
     if (job->reference_2 != NULL && job->reference == NULL)
         LETHE_FAIL(LETHE_USAGE, "--reference-2 is compared with --reference RUN_OR_FILE, which is missing");
+    const char *const inputs[] = {job->model.model, job->reference, job->reference_2};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        LETHE_TRY(lethe__origin_spare(inputs[i], job->out));
     lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
     lethe_status status = measure(job, &subject, runtime, kept, &result);

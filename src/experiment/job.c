@@ -284,9 +284,10 @@ static lethe_status end_badly(running *run, lethe_status status) {
 
 static lethe_status carry_out(running *run, lethe_run_result *out) {
     const lethe__job *job = run->job;
-    LETHE_TRY(lethe__run_directory_check(job->run));
+    const char *model = job->subject.model->model;
+    LETHE_TRY(lethe__run_directory_check(job->run, model));
     LETHE_TRY(lethe__subject_open(&job->subject, &job->runtime, &run->subject));
-    LETHE_TRY(lethe__run_directory_open(job->run, &run->directory));
+    LETHE_TRY(lethe__run_directory_open(job->run, model, &run->directory));
     LETHE_TRY(begin(run));
     if (job->measures_rte)
         LETHE_TRY(lethe__wreck_accuracy(&run->subject, &run->runtime, &run->original_accuracy));

@@ -12,6 +12,7 @@
 #include "base/option.h"
 #include "experiment/job.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static lethe_status check_record(const json_t *record, const char *path) {
@@ -77,6 +78,41 @@ void lethe__origin_fini(lethe__origin *origin) {
     lethe__free(origin->model_path);
     json_decref(origin->record);
     memset(origin, 0, sizeof *origin);
+}
+
+/* Is there a file or folder `path` at the real path `place`, or below it? */
+static bool lies_in(const char *path, const char *place) {
+    char *whole = realpath(path, NULL);
+    size_t length = strlen(place);
+    bool lies = whole != NULL && strncmp(whole, place, length) == 0 &&
+                (place[length - 1] == '/' || whole[length] == '/' || whole[length] == 0);
+    free(whole);
+    return lies;
+}
+
+/* A run is its folder; what a model is read from may be links to files elsewhere. */
+static lethe_status spare(const char *input, const char *out, const char *place) {
+    static const char *const parts[] = {"model.safetensors", "run.json", "split.json"};
+    bool meets = lies_in(input, place);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !meets; i++) {
+        char *part;
+        LETHE_TRY(lethe__path_join(input, parts[i], &part));
+        meets = lies_in(part, place);
+        lethe__free(part);
+    }
+    if (meets)
+        LETHE_FAIL(LETHE_USAGE,
+                   "%s: writing there would replace %s, which is read; choose another place (--force is no "
+                   "way round)",
+                   out, input);
+    return LETHE_OK;
+}
+
+lethe_status lethe__origin_spare(const char *input, const char *out) {
+    char *place = input != NULL && out != NULL ? realpath(out, NULL) : NULL;
+    lethe_status status = place != NULL ? spare(input, out, place) : LETHE_OK;
+    free(place);
+    return status;
 }
 
 static double number_or_nan(const json_t *value) {

@@ -41,7 +41,8 @@ static lethe_status check_options(const lethe_tune_job *job) {
         LETHE_FAIL(LETHE_USAGE,
                    "nothing says which trial is the best; give --reference RUN, usually Retrain, "
                    "or --least-va PERCENT");
-    return LETHE_OK;
+    LETHE_TRY(lethe__origin_spare(job->trial.model.model, job->trial.run.out));
+    return lethe__origin_spare(job->reference, job->trial.run.out);
 }
 
 static lethe_status check_part(const lethe_split *ours, const lethe_split *theirs, lethe_part part,

@@ -83,6 +83,11 @@ refused 2 'lr is what --search varies' --search lr=0.01..0.1 --lr 0.1 --least-va
 refused 2 '--reference RUN' --search lr=0.01..0.1
 refused 3 'holds no finished run' --search lr=0.01..0.1 --reference b
 refused 3 'its forget set is another one' --search lr=0.01..0.1 --reference dense
+for out in dense retrain . dense/../retrain; do # not even with --force
+    run 2 $job --reference retrain --out $out --force
+    says 'which is read'
+done
+is_not_there tune.json
 run 2 $job --epochs 2 --reference retrain --out a
 says 'other options than this search'
 run 0 $job --epochs 2 --reference retrain --trials 3 --out a --force --quiet
