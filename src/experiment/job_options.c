@@ -197,8 +197,9 @@ static const lethe_option tune_table[] = {
      .minimum = -1,
      .maximum = 100,
      .placeholder = "PERCENT",
-     .help = "validation accuracy below which a trial cannot win; without --reference the highest UA above "
-             "it wins; -1 sets no bound"},
+     .help = "validation accuracy, without a forgotten class, below which a trial cannot win; without "
+             "--reference "
+             "the highest UA above it wins; -1 sets no bound"},
     LETHE_OPTIONS_END,
 };
 
