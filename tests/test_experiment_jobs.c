@@ -361,6 +361,25 @@ static void assert_numbers(const json_t *value) {
         json_object_foreach((json_t *)value, key, each) assert_numbers(each);
 }
 
+static void test_a_reference_has_the_same_division(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_evaluate_job job;
+    lethe_evaluation_result result;
+    assert_int_equal(lethe_evaluate_job_defaults(&job), LETHE_OK);
+    job.data.name = NULL;
+    job.model.model = in_folder("ga");
+    job.reference = in_folder("dense"); /* which forgets nothing */
+    job.out = in_folder("refused.evaluation.json");
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_INPUT);
+    assert_non_null(strstr(lethe_last_message(), "its forget set is another one"));
+    job.reference = in_folder("ga");
+    job.reference_2 = in_folder("dense");
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_INPUT);
+    assert_non_null(strstr(lethe_last_message(), "its forget set is another one"));
+    assert_false(lethe__file_exists(job.out));
+}
+
 static void test_two_references_make_a_null_band(void **state) {
     (void)state;
     lethe_runtime runtime = make_runtime();
@@ -369,7 +388,7 @@ static void test_two_references_make_a_null_band(void **state) {
     assert_int_equal(lethe_evaluate_job_defaults(&job), LETHE_OK);
     job.data.name = NULL;
     job.model.model = in_folder("ga");
-    job.reference_2 = in_folder("dense");
+    job.reference_2 = in_folder("dense/model.safetensors");
     assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_USAGE);
     assert_non_null(strstr(lethe_last_message(), "--reference RUN_OR_FILE"));
     job.reference = in_folder("dense/model.safetensors");
@@ -478,6 +497,7 @@ int main(void) {
         cmocka_unit_test(test_a_prune_rewinds_to_the_kept_epoch),
         cmocka_unit_test(test_a_prune_without_options_takes_the_defaults),
         cmocka_unit_test(test_an_evaluation_names_what_was_unlearned),
+        cmocka_unit_test(test_a_reference_has_the_same_division),
         cmocka_unit_test(test_two_references_make_a_null_band),
         cmocka_unit_test(test_an_official_evaluation),
         cmocka_unit_test(test_estimates_write_nothing),

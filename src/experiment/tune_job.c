@@ -28,43 +28,13 @@ static lethe_status check_options(const lethe_tune_job *job) {
     return lethe__origin_spare(job->reference, job->trial.run.out);
 }
 
-static lethe_status check_part(const lethe_split *ours, const lethe_split *theirs, lethe_part part,
-                               const char *name, const char *reference) {
-    char a[LETHE_DIGEST_TEXT], b[LETHE_DIGEST_TEXT];
-    LETHE_TRY(lethe__split_digest(ours, part, a));
-    LETHE_TRY(lethe__split_digest(theirs, part, b));
-    if (strcmp(a, b) != 0)
-        LETHE_FAIL(LETHE_INPUT,
-                   "%s: its %s set is another one than here, so its metrics mean nothing for this search; "
-                   "give a reference made from the same model and --forget",
-                   reference, name);
-    return LETHE_OK;
-}
-
-/* A plain file does not say what it was trained on. */
-static lethe_status check_division(const lethe__origin *reference, const lethe__subject *subject) {
-    char *path;
-    lethe_split *split;
-    if (reference->record == NULL)
-        return LETHE_OK;
-    LETHE_TRY(lethe__path_join(reference->path, "split.json", &path));
-    lethe_status status = lethe_split_load(path, subject->dataset, &split);
-    lethe__free(path);
-    LETHE_TRY(status);
-    status = check_part(subject->split, split, LETHE_PART_FORGET, "forget", reference->path);
-    if (status == LETHE_OK)
-        status = check_part(subject->split, split, LETHE_PART_RETAIN, "retain", reference->path);
-    lethe_split_destroy(&split);
-    return status;
-}
-
 static lethe_status check_reference(lethe__tuning *tune, const lethe__subject *subject) {
     lethe__origin reference;
     if (tune->job.reference == NULL)
         return LETHE_OK;
     LETHE_TRY(lethe__origin_open(tune->job.reference, &reference));
     memcpy(tune->reference, reference.digest, sizeof tune->reference);
-    lethe_status status = check_division(&reference, subject);
+    lethe_status status = lethe__subject_check_division(subject, &reference);
     lethe__origin_fini(&reference);
     return status;
 }

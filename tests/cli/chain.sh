@@ -61,6 +61,10 @@ holds results/dense.evaluation.json '"within": \(true\|false\)'
 run 0 evaluate --model ga --reference retrain --reference-2 ft --mia both $quiet
 prints 'null gap'
 prints 'MIA-Efficacy, class-matched, confidence'
+run 3 evaluate --model ft --reference l1 $quiet
+says 'l1: its forget set is another one'
+run 3 evaluate --model ft --reference retrain --reference-2 l1 $quiet
+says 'l1: its forget set is another one'
 run 2 evaluate --model ga --reference-2 retrain $quiet
 says '--reference RUN_OR_FILE'
 
