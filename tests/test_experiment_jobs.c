@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "experiment/origin.h"
 #include "experiment/run_directory.h"
+#include "experiment/wreck.h"
 #include "test_base.h"
 #include <lethe/lethe.h>
 #include <math.h>
@@ -158,6 +159,23 @@ static void test_a_method_of_ones_own(void **state) {
     assert_string_equal(text_at(record, "config", "method"), "own");
     assert_true(json_real_value(json_object_get(json_object_get(record, "config"), "amount")) == 0.25);
     json_decref(record);
+}
+
+static void test_advice_fits_the_method(void **state) {
+    (void)state;
+    static const char *const expected[][2] = {{"ga", "try a smaller --lr"},
+                                              {"l1-sparse", "try a smaller --lr or --gamma"},
+                                              {"ft-prune", "try a smaller --lr or --sparsity"},
+                                              {"ff", "try a smaller --alpha"},
+                                              {"iu", "try a smaller --alpha"},
+                                              {"retrain", "try more --epochs"}};
+    const lethe_unlearn_method *method;
+    char text[LETHE__ADVICE_TEXT];
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(lethe_unlearn_find(expected[i][0], &method), LETHE_OK);
+        lethe__wreck_advise(method, text);
+        assert_string_equal(text, expected[i][1]);
+    }
 }
 
 static void test_refusals(void **state) {
@@ -489,6 +507,7 @@ int main(void) {
         cmocka_unit_test(test_a_run_is_recorded),
         cmocka_unit_test(test_an_unlearning_inherits_data_and_split),
         cmocka_unit_test(test_a_method_of_ones_own),
+        cmocka_unit_test(test_advice_fits_the_method),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_the_original_is_spared),
         cmocka_unit_test(test_a_directory_is_locked),

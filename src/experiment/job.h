@@ -11,14 +11,14 @@
 
 typedef struct lethe__job lethe__job;
 struct lethe__job {
-    const char *command;            /* "train" */
-    const void *options;            /* the public structure; what the pointers below point into */
-    const lethe_run_options *run;   /* part of them */
-    lethe__subject_options subject; /* likewise */
-    lethe__option_set set;          /* over them and `runtime`: the run's configuration */
-    lethe_runtime runtime;          /* the caller's */
-    bool measures_rte;              /* the work is an unlearning method */
-    double wreck_bound;             /* of such a method */
+    const char *command;                  /* "train" */
+    const void *options;                  /* the public structure; what the pointers below point into */
+    const lethe_run_options *run;         /* part of them */
+    lethe__subject_options subject;       /* likewise */
+    lethe__option_set set;                /* over them and `runtime`: the run's configuration */
+    lethe_runtime runtime;                /* the caller's */
+    const lethe_unlearn_method *unlearns; /* the method, when the work is one; else NULL */
+    double wreck_bound;                   /* of such a method */
     lethe_status (*work)(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer);
 };
 
