@@ -37,7 +37,8 @@ typedef struct lethe_model_options {
     const char *mean, *std; /* "0.5,0.5,0.5"; NULL: those of the data set */
 } lethe_model_options;
 
-/* When `model` is a run directory, its split is reused, and with data.name NULL its data set as well. */
+/* When `model` is a run directory, its split is reused, and with data.name NULL its data set as well. The
+ * compat of the runtime is not taken from there: a structure cannot tell "not given" from "none". */
 typedef struct lethe_train_job {
     lethe_run_options run;
     lethe_dataset_options data;

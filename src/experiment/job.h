@@ -80,5 +80,8 @@ extern const lethe_option lethe__split_option_table[];
 /* Fills the options of the split that were not given with those of the run directory `model`, and those of
  * the data set as well unless `dataset` itself was given. Does nothing when `model` is no folder. */
 lethe_status lethe__option_set_inherit(lethe__option_set *set, const char *model);
+/* The same for whose reading of the paper the run follows: only a command line tells "not given" from "none".
+ */
+lethe_status lethe__option_set_inherit_compat(lethe__option_set *set, const char *model);
 
 #endif

@@ -74,8 +74,19 @@ run 0 train $small --epochs 1 --compat official --out official $quiet
 run 0 unlearn --model official --compat official --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out drawn $quiet
 cmp -s official/split.json drawn/split.json && fail "the official division is the same for another seed"
 holds drawn/split.json '"seed": 2'
-run 0 unlearn --model official --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out kept $quiet
+run 0 unlearn --model official --compat none --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out kept $quiet
 holds kept/split.json '"seed": 1'
+run 0 prune --model official --epochs 0 --sparsity 0.5 --out reading $quiet # what follows such a run is official too
+holds reading/run.json '"compat": "official"'
+run 0 evaluate --model reading --json $quiet
+prints '"compat": "official"'
+run 0 evaluate --model reading --compat none --json $quiet
+prints '"compat": "none"'
+printf 'compat: none\n' >none.yaml
+run 0 evaluate --model reading --config none.yaml --json $quiet
+prints '"compat": "none"'
+run 0 unlearn --model dense --forget class=3 --method ga --out x --print-config $quiet
+prints '^compat: "\?none'
 run 2 unlearn --model official --compat official --split-seed 0 --forget random=0.1 --method ga --out none $quiet
 says '1 or more'
 holds results/dense.evaluation.json '"method": "original"'
