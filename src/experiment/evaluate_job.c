@@ -156,6 +156,8 @@ static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, le
         LETHE_TRY(lethe__origin_spare(inputs[i], job->out));
     lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
+    if (kept == NULL) /* in a search the runs have warned */
+        lethe__subject_warn_of_few(&subject, runtime);
     lethe_status status = measure(job, &subject, runtime, kept, &result);
     if (status == LETHE_OK)
         status = store(job, &subject, runtime, &result);

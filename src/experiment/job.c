@@ -174,6 +174,8 @@ static lethe_status begin(running *run) {
                lethe_split_samples(subject->split, subject->dataset, LETHE_PART_TRAIN).n, val.n,
                lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET).n,
                run->directory.resumes ? "; continuing an interrupted run" : "");
+    if (job->unlearns != NULL)
+        lethe__subject_warn_of_few(subject, &run->runtime);
     return LETHE_OK;
 }
 

@@ -124,6 +124,16 @@ lethe_status lethe__subject_check_division(const lethe__subject *subject, const 
     return status;
 }
 
+void lethe__subject_warn_of_few(const lethe__subject *subject, const lethe_runtime *runtime) {
+    enum { FEW = 10 }; /* a rate over as many moves in steps of 10 points */
+    size_t n = lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET).n;
+    if (n > 0 && n < FEW)
+        lethe__log(runtime, LETHE_LOG_WARNING,
+                   "the forget set holds only %zu sample%s: UA and MIA-Efficacy move in steps of %.3g points "
+                   "and say next to nothing; forget %d or more to compare methods",
+                   n, n == 1 ? "" : "s", 100 / (double)n, FEW);
+}
+
 /* A model that says what it was trained on should meet the same data again. */
 static void warn_about_data(const lethe__subject *subject, const lethe_runtime *runtime) {
     const char *trained_on = lethe_model_get_info(subject->model)->data_digest;

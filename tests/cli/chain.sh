@@ -40,6 +40,13 @@ holds unguarded/run.json '"wrecked": false'
 printf 'method: l1-sparse\ngamma: 0.001\nschedule: growing\nmodel: sparse\nforget: random=0.2\nepochs: 1\n' >l1.yaml
 run 0 unlearn --config l1.yaml --out l1 $quiet
 holds l1/config.yaml 'schedule: growing'
+grep -q 'the forget set holds only' err && fail "a warning of 18 samples"
+echo 7 >one
+run 0 unlearn --model dense --forget ids=one --method ga --epochs 1 --out one-less $quiet
+says 'the forget set holds only 1 sample: '
+holds one-less/log.txt 'the forget set holds only 1 sample: '
+run 0 evaluate --model one-less $quiet
+says 'the forget set holds only 1 sample: '
 run 0 unlearn --model ft --method ga --epochs 1 --out again $quiet # the forget set of the given run
 holds again/run.json '"specification": "class=3"'
 
