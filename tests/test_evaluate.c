@@ -132,18 +132,20 @@ static lethe__predictions predictions_of(const constant_part *part) {
             fail_msg("%s = %.9g, expected %.9g", #actual, (double)(actual), (double)(expected));             \
     } while (0)
 
-/* Every number of an evaluation of the constant model; left_out: class that the test set lacks, or -1. */
-static void check_constant_model(const char *forget, int left_out) {
+/* Every number of an evaluation of the constant model; left_out: class that the test set lacks, and unless
+ * `compat` is official the validation set, or -1. */
+static void check_constant_model(const char *forget, int left_out, lethe_compat compat) {
     stage scene;
     static constant_part retained, forgotten, validation, test;
     open_scene(&scene, forget);
     make_constant(scene.model);
     scene.options.mia = LETHE_MIA_BOTH;
     scene.options.all_features = 1;
+    scene.runtime.compat = compat;
     lethe_evaluation result = evaluate(&scene), mia;
     expect_part(&scene, LETHE_PART_RETAIN, -1, &retained);
     expect_part(&scene, LETHE_PART_FORGET, -1, &forgotten);
-    expect_part(&scene, LETHE_PART_VAL, -1, &validation);
+    expect_part(&scene, LETHE_PART_VAL, compat == LETHE_COMPAT_OFFICIAL ? -1 : left_out, &validation);
     expect_part(&scene, LETHE_PART_TEST, left_out, &test);
     assert_int_equal(result.n_retain, retained.n);
     assert_int_equal(result.n_forget, forgotten.n);
@@ -175,18 +177,23 @@ static void check_constant_model(const char *forget, int left_out) {
 
 static void random_forgetting_has_the_closed_form(void **state) {
     (void)state;
-    check_constant_model("random=0.25", -1);
+    check_constant_model("random=0.25", -1, LETHE_COMPAT_NONE);
 }
 
-static void whole_class_is_left_out_of_the_test_set(void **state) {
+static void whole_class_is_left_out_of_test_and_validation(void **state) {
     (void)state;
-    check_constant_model("class=1", 1);
-    check_constant_model("class=3", 3);
+    check_constant_model("class=1", 1, LETHE_COMPAT_NONE);
+    check_constant_model("class=3", 3, LETHE_COMPAT_NONE);
+}
+
+static void the_official_validation_set_keeps_the_class(void **state) {
+    (void)state;
+    check_constant_model("class=1", 1, LETHE_COMPAT_OFFICIAL);
 }
 
 static void part_of_a_class_keeps_the_test_set_whole(void **state) {
     (void)state;
-    check_constant_model("class=1,random=0.5", -1);
+    check_constant_model("class=1,random=0.5", -1, LETHE_COMPAT_NONE);
 }
 
 static void nothing_forgotten_is_nothing_measured(void **state) {
@@ -385,7 +392,8 @@ int main(void) {
         cmocka_unit_test(options_are_what_the_table_says),
         cmocka_unit_test(gaps_are_absolute_and_averaged),
         cmocka_unit_test(random_forgetting_has_the_closed_form),
-        cmocka_unit_test(whole_class_is_left_out_of_the_test_set),
+        cmocka_unit_test(whole_class_is_left_out_of_test_and_validation),
+        cmocka_unit_test(the_official_validation_set_keeps_the_class),
         cmocka_unit_test(part_of_a_class_keeps_the_test_set_whole),
         cmocka_unit_test(nothing_forgotten_is_nothing_measured),
         cmocka_unit_test(predictions_keep_the_order_of_samples),

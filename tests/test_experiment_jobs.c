@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "experiment/origin.h"
 #include "experiment/run_directory.h"
+#include "experiment/wreck.h"
 #include "test_base.h"
 #include <lethe/lethe.h>
 #include <math.h>
@@ -177,6 +178,23 @@ static void test_a_method_of_ones_own(void **state) {
     json_decref(record);
 }
 
+static void test_advice_fits_the_method(void **state) {
+    (void)state;
+    static const char *const expected[][2] = {{"ga", "try a smaller --lr"},
+                                              {"l1-sparse", "try a smaller --lr or --gamma"},
+                                              {"ft-prune", "try a smaller --lr or --sparsity"},
+                                              {"ff", "try a smaller --alpha"},
+                                              {"iu", "try a smaller --alpha"},
+                                              {"retrain", "try more --epochs"}};
+    const lethe_unlearn_method *method;
+    char text[LETHE__ADVICE_TEXT];
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(lethe_unlearn_find(expected[i][0], &method), LETHE_OK);
+        lethe__wreck_advise(method, text);
+        assert_string_equal(text, expected[i][1]);
+    }
+}
+
 static void test_refusals(void **state) {
     (void)state;
     lethe_runtime runtime = make_runtime();
@@ -205,15 +223,37 @@ static void test_refusals(void **state) {
     assert_false(lethe__folder_exists(in_folder("x")));
 }
 
+static void test_the_original_is_spared(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_run_result result;
+    lethe_unlearn_job job = make_unlearn_job("ga", in_folder("dense"));
+    job.run.force = true;
+    assert_int_equal(lethe_unlearn_job_run(&job, &runtime, &result), LETHE_USAGE);
+    job.run.out = in_folder("nothing/../dense");
+    assert_int_equal(lethe_unlearn_job_run(&job, &runtime, &result), LETHE_USAGE);
+    assert_non_null(strstr(lethe_last_message(), "which is read"));
+    json_decref(read_record("dense"));
+    assert_true(lethe__file_exists(in_folder("dense/model.safetensors")));
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), folder), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense/run.json"), in_folder("dense")), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dense/run.json")), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dense/split.json")), LETHE_USAGE);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dense/log.txt")), LETHE_OK);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), in_folder("dens")), LETHE_OK);
+    assert_int_equal(lethe__origin_spare(NULL, in_folder("dense")), LETHE_OK);
+    assert_int_equal(lethe__origin_spare(in_folder("dense"), NULL), LETHE_OK);
+}
+
 static void test_a_directory_is_locked(void **state) {
     (void)state;
     lethe_run_options options = {.out = in_folder("locked")};
     lethe__run_directory first, second;
-    assert_int_equal(lethe__run_directory_open(&options, &first), LETHE_OK);
-    assert_int_equal(lethe__run_directory_open(&options, &second), LETHE_FAILED);
+    assert_int_equal(lethe__run_directory_open(&options, NULL, &first), LETHE_OK);
+    assert_int_equal(lethe__run_directory_open(&options, NULL, &second), LETHE_FAILED);
     assert_non_null(strstr(lethe_last_message(), "another process"));
     lethe__run_directory_close(&first);
-    assert_int_equal(lethe__run_directory_open(&options, &second), LETHE_OK);
+    assert_int_equal(lethe__run_directory_open(&options, NULL, &second), LETHE_OK);
     lethe__run_directory_close(&second);
 }
 
@@ -395,6 +435,25 @@ static void assert_numbers(const json_t *value) {
         json_object_foreach((json_t *)value, key, each) assert_numbers(each);
 }
 
+static void test_a_reference_has_the_same_division(void **state) {
+    (void)state;
+    lethe_runtime runtime = make_runtime();
+    lethe_evaluate_job job;
+    lethe_evaluation_result result;
+    assert_int_equal(lethe_evaluate_job_defaults(&job), LETHE_OK);
+    job.data.name = NULL;
+    job.model.model = in_folder("ga");
+    job.reference = in_folder("dense"); /* which forgets nothing */
+    job.out = in_folder("refused.evaluation.json");
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_INPUT);
+    assert_non_null(strstr(lethe_last_message(), "its forget set is another one"));
+    job.reference = in_folder("ga");
+    job.reference_2 = in_folder("dense");
+    assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_INPUT);
+    assert_non_null(strstr(lethe_last_message(), "its forget set is another one"));
+    assert_false(lethe__file_exists(job.out));
+}
+
 static void test_two_references_make_a_null_band(void **state) {
     (void)state;
     lethe_runtime runtime = make_runtime();
@@ -403,7 +462,7 @@ static void test_two_references_make_a_null_band(void **state) {
     assert_int_equal(lethe_evaluate_job_defaults(&job), LETHE_OK);
     job.data.name = NULL;
     job.model.model = in_folder("ga");
-    job.reference_2 = in_folder("dense");
+    job.reference_2 = in_folder("dense/model.safetensors");
     assert_int_equal(lethe_evaluate_job_run(&job, &runtime, &result), LETHE_USAGE);
     assert_non_null(strstr(lethe_last_message(), "--reference RUN_OR_FILE"));
     job.reference = in_folder("dense/model.safetensors");
@@ -505,7 +564,9 @@ int main(void) {
         cmocka_unit_test(test_an_unlearning_inherits_data_and_split),
         cmocka_unit_test(test_findings_are_recorded),
         cmocka_unit_test(test_a_method_of_ones_own),
+        cmocka_unit_test(test_advice_fits_the_method),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_the_original_is_spared),
         cmocka_unit_test(test_a_directory_is_locked),
         cmocka_unit_test(test_a_stopped_run_continues),
         cmocka_unit_test(test_divergence_is_recorded),
@@ -513,6 +574,7 @@ int main(void) {
         cmocka_unit_test(test_a_prune_rewinds_to_the_beginning),
         cmocka_unit_test(test_a_prune_without_options_takes_the_defaults),
         cmocka_unit_test(test_an_evaluation_names_what_was_unlearned),
+        cmocka_unit_test(test_a_reference_has_the_same_division),
         cmocka_unit_test(test_two_references_make_a_null_band),
         cmocka_unit_test(test_an_official_evaluation),
         cmocka_unit_test(test_estimates_write_nothing),

@@ -79,6 +79,38 @@ static void test_keeps_the_bound(void **state) {
     assert_int_equal(result.n, job.trials);
 }
 
+/* Not the best, though its disparity is the least; and the search goes on beside one that is not wrecked. */
+static void test_a_wrecked_model_never_wins(void **state) {
+    (void)state;
+    lethe__tune_range range = read_range("lr=0.0001..1");
+    lethe_tune_result result = {.best = -1};
+    lethe_tune_trial trials[] = {{.value = 0.001, .disparity_average = 9, .va = NAN},
+                                 {.value = 0.01, .disparity_average = 1, .va = NAN, .wrecked = true}};
+    for (int i = 1; i >= 0; i--) {
+        trials[i].admissible = lethe__tune_admissible(&by_disparity, &trials[i]);
+        assert_true(trials[i].admissible == !trials[i].wrecked);
+        lethe__tune_add(&by_disparity, &trials[i], &result);
+    }
+    assert_int_equal(result.best, 0);
+    lethe_tune_job by_bound = {.least_va = 50,
+                               .trials = 6}; /* none keeps it: the search follows what has a model */
+    trials[0].va = 10;
+    trials[1].va = 20;
+    result = (lethe_tune_result){.best = -1};
+    for (int i = 1; i >= 0; i--) {
+        trials[i].admissible = lethe__tune_admissible(&by_bound, &trials[i]);
+        lethe__tune_add(&by_bound, &trials[i], &result);
+    }
+    lethe_tune_trial ends[] = {{.value = range.low, .diverged = true},
+                               {.value = range.high, .diverged = true}};
+    lethe__tune_add(&by_bound, &ends[0], &result);
+    lethe__tune_add(&by_bound, &ends[1], &result);
+    double next;
+    assert_int_equal(result.best, -1);
+    assert_true(lethe__tune_next(&by_bound, &range, &result, &next));
+    assert_true(next < 0.01);
+}
+
 /* Whole numbers: each is tried once, and the search ends when none is left beside the best. */
 static void test_integers(void **state) {
     (void)state;
@@ -190,6 +222,7 @@ int main(void) {
         cmocka_unit_test(test_narrows_down),
         cmocka_unit_test(test_goes_round_divergence),
         cmocka_unit_test(test_keeps_the_bound),
+        cmocka_unit_test(test_a_wrecked_model_never_wins),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test_setup_teardown(test_measures_the_reference_once, enter_folder, leave_folder),

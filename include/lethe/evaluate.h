@@ -99,8 +99,11 @@ LETHE_API lethe_interval lethe_metric_interval(const lethe_metric *metric, const
  * set, UA and MIA-Efficacy are NaN and RA is the accuracy on train. LETHE_INPUT: images or classes are not
  * those of the model; LETHE_DIVERGED: it answers NaN or infinity.
  *
- * runtime->compat OFFICIAL: the modified entropy and the sets that membership predictors learn from are those
- * of the paper's code, see mia_features.c and metric_mia.c. */
+ * When the whole of one class is forgotten, TA and VA are those of the other classes.
+ *
+ * runtime->compat OFFICIAL: the modified entropy, the sets that membership predictors learn from and the
+ * validation set, which keeps a forgotten class, are those of the paper's code; see mia_features.c and
+ * metric_mia.c. */
 LETHE_API lethe_status lethe_evaluate(lethe_model *model, const lethe_dataset *dataset,
                                       const lethe_split *split, const lethe_evaluate_options *options,
                                       const lethe_runtime *runtime, lethe_evaluation *out);

@@ -37,7 +37,8 @@ typedef struct lethe_model_options {
     const char *mean, *std; /* "0.5,0.5,0.5"; NULL: those of the data set */
 } lethe_model_options;
 
-/* When `model` is a run directory, its split is reused, and with data.name NULL its data set as well. */
+/* When `model` is a run directory, its split is reused, and with data.name NULL its data set as well. The
+ * compat of the runtime is not taken from there: a structure cannot tell "not given" from "none". */
 typedef struct lethe_train_job {
     lethe_run_options run;
     lethe_dataset_options data;
@@ -94,8 +95,10 @@ typedef struct lethe_tune_job {
     const char *search;      /* "lr=0.001..0.2": a numeric option of the method and its range, both above 0 */
     const char *reference;   /* run or file whose metrics are to be met: the disparity average decides */
     double least_va;         /* percent: trials with a lower validation accuracy cannot win; -1: any can */
-    int trials;              /* at most so many */
-    double minutes;          /* no new trial after so many minutes of unlearning runs; 0: no such bound */
+    int trials;              /* at most so many, those included that are in `out` already */
+    double minutes;    /* no new trial after so many minutes of runs and evaluations; 0: no such bound */
+    int budget_epochs; /* no new trial after so many epochs of training, of which every trial counts as one
+                          at least; 0: no such bound */
 } lethe_tune_job;
 
 typedef struct lethe_predict_job {
@@ -183,9 +186,13 @@ typedef struct lethe_tune_trial {
     double value;
     char run[96]; /* the name of its run directory in OUT */
     bool diverged;
-    bool admissible; /* may win: it has a model and keeps the bound on validation accuracy */
+    bool wrecked;    /* as its run says: see wreck_bound of lethe_unlearn_job */
+    bool admissible; /* may win: it has a model, not a wrecked one, that keeps the bound on validation
+                        accuracy */
     double ua, mia_efficacy, ra, ta, va, disparity_average;
     double seconds, rte_seconds; /* of its run */
+    double evaluation_seconds;
+    int epochs; /* trained by its run; 0: the method does not train */
 } lethe_tune_trial;
 
 typedef struct lethe_tune_result {
@@ -193,11 +200,11 @@ typedef struct lethe_tune_result {
     int n, best;                                     /* best: index; -1: no trial is admissible */
 } lethe_tune_result;
 
-/* Also writes OUT/tune.json (schema lethe.tune/1) after every trial. Runs that are there already, of the same
- * options and model, are taken as they are, so the same job continues an interrupted one. LETHE_USAGE: a run
- * there is another one (see trial.run.force), or the search makes no sense; LETHE_INPUT: the reference was
- * made on another division of the data; LETHE_STOPPED: run it again to continue. A trial that diverges is a
- * result.
+/* Also writes OUT/tune.json (schema lethe.tune/1) after every trial. Finished runs that are there already, of
+ * the same options and model and with a value in the range, are trials too, so the same job continues an
+ * interrupted one and one with more trials keeps those of before. LETHE_USAGE: a run there is another one
+ * (see trial.run.force), or the search makes no sense; LETHE_INPUT: the reference was made on another
+ * division of the data; LETHE_STOPPED: run it again to continue. A trial that diverges is a result.
  */
 LETHE_API lethe_status lethe_tune_job_run(const lethe_tune_job *job, const lethe_runtime *runtime,
                                           lethe_tune_result *out);

@@ -51,7 +51,9 @@ const lethe_option lethe_runtime_options[] = {
      .offset = offsetof(lethe_runtime, compat),
      .value = "none",
      .choices = "none|official",
-     .help = "official does as the paper's authors' code does where lethe's default is the corrected form"},
+     .help =
+         "official does as the paper's authors' code does where lethe's default is the corrected form; a run "
+         "given by --model hands it on"},
     {.name = "checkpoint-seconds",
      .type = LETHE_OPTION_DOUBLE,
      .offset = offsetof(lethe_runtime, checkpoint_seconds),

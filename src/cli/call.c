@@ -178,6 +178,7 @@ static lethe_status inherit_from_model(lethe__call *call) {
     if (at.option == NULL)
         return LETHE_OK;
     const char *model = *(const char *const *)((const char *)at.values + at.option->offset);
+    LETHE_TRY(lethe__option_set_inherit_compat(&call->set, model));
     return lethe__option_set_inherit(&call->set, model);
 }
 

@@ -138,7 +138,7 @@ const lethe__command lethe__cmd_evaluate = {
         "(null gap). The result is stored as evaluation.json in the model's run directory, or in the file "
         "given "
         "by --out.\n"
-        "When a whole class is forgotten, TA and the paper's MIA leave it out of the test set; class-matched "
+        "When a whole class is forgotten, TA, VA and the paper's MIA leave it out; class-matched "
         "MIA-Efficacy takes the test images of that class as non-members. When the forget set was drawn from "
         "all "
         "classes, UA is also compared with 100 - TA: a model that never saw it errs on both alike.\n"
@@ -146,9 +146,8 @@ const lethe__command lethe__cmd_evaluate = {
         "membership "
         "predictor learns from all test samples even where fewer are retained; a new hold-out or forget set "
         "is "
-        "drawn by numpy's generator, and a --split-seed other than the run's divides the data anew. TA is "
-        "the same "
-        "in both.\n"
+        "drawn by numpy's generator, and a --split-seed other than the run's divides the data anew. VA keeps "
+        "a forgotten class; TA is the same in both.\n"
         "Example: lethe evaluate --model runs/ga --reference runs/retrain",
     .traits = LETHE__CONFIGURED | LETHE__COMPUTES | LETHE__HAS_RESULT,
     .job_size = sizeof(lethe_evaluate_job),

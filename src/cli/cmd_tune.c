@@ -38,6 +38,7 @@ static void add_row(lethe__table *table, const lethe_tune_trial *trial, bool is_
         number_cell(table, metrics[i]);
     lethe__table_cell(table, "%.1f", trial->seconds);
     lethe__table_cell(table, trial->diverged      ? "diverged"
+                             : trial->wrecked     ? "wrecked"
                              : is_best            ? "<- best"
                              : !trial->admissible ? "below --least-va"
                                                   : "");
@@ -92,10 +93,13 @@ const lethe__command lethe__cmd_tune = {
         "(--model): first over the whole range on a log scale, then around the best. With --reference, the "
         "Retrain run, the least disparity average wins; with --least-va alone, the highest UA among the "
         "models "
-        "that keep that validation accuracy. The other options are those of 'lethe unlearn'. Each trial is a "
+        "that keep that validation accuracy; a model that is wrecked (--wreck-bound) cannot win. The other "
+        "options are those of 'lethe unlearn'. Each trial is a "
         "run directory with its evaluation in the folder --out, as in DIR/lr=0.01, and tune.json there holds "
-        "the curve. The same command continues an interrupted search and does not repeat finished "
-        "trials.\nExample: lethe tune --model runs/dense --forget class=3 --method ft --epochs 5 --search "
+        "the curve. The same command continues an interrupted search; trials that are finished there "
+        "are never repeated, and count, as when the search goes on with more --trials. --minutes and "
+        "--budget-epochs bound what all trials cost.\nExample: lethe tune --model runs/dense --forget "
+        "class=3 --method ft --epochs 5 --search "
         "lr=0.001..0.2 --trials 8 --reference runs/retrain --out runs/tune-ft",
     .traits = LETHE__CONFIGURED | LETHE__COMPUTES | LETHE__HAS_RESULT,
     .job_size = sizeof(lethe_tune_job),

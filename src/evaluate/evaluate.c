@@ -4,9 +4,10 @@
  *   loss = mean of -log softmax(logits)_y; MIA: see metric_mia.c
  *
  * When the whole of one class is forgotten, the test set is used without that class, for TA as well as for
- * the non-members of the membership predictors; this is also what the paper's code does. The test samples of
- * the class are a part of their own, for the class-matched MIA alone. Memory: f32 [samples, classes], logits
- * first, then probabilities in their place. */
+ * the non-members of the membership predictors; this is also what the paper's code does. So is the validation
+ * set, or VA would fall the more the better a model forgets; that code keeps it whole (--compat official).
+ * The test samples of the class are a part of their own, for the class-matched MIA alone. Memory: f32
+ * [samples, classes], logits first, then probabilities in their place. */
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -60,40 +61,49 @@ typedef struct part_result {
 typedef struct evaluation_run {
     lethe_samples samples[PARTS];
     part_result parts[PARTS];
-    uint32_t *test_ids;   /* when a class is left out */
-    float *probabilities; /* [samples, classes] */
-    int32_t *labels;      /* [samples] */
+    uint32_t *test_ids, *val_ids; /* when a class is left out */
+    float *probabilities;         /* [samples, classes] */
+    int32_t *labels;              /* [samples] */
 } evaluation_run;
 
-static size_t append_test(const lethe_samples *test, int class, bool of_class, uint32_t *ids) {
+/* Writes the ids of those samples that are of `class`, or of the others. */
+static size_t pick(const lethe_samples *samples, int class, bool of_class, uint32_t *ids) {
     size_t n = 0;
-    for (size_t i = 0; i < test->n; i++)
-        if ((test->labels[test->ids[i]] == class) == of_class)
-            ids[n++] = test->ids[i];
+    for (size_t i = 0; i < samples->n; i++)
+        if ((samples->labels[samples->ids[i]] == class) == of_class)
+            ids[n++] = samples->ids[i];
     return n;
 }
 
-/* Divides the test samples into those of `class` and the others. */
-static lethe_status set_class_apart(int class, evaluation_run *run) {
-    lethe_samples whole = run->samples[TEST];
-    LETHE_TRY(lethe__allocate(whole.n, sizeof *run->test_ids, &run->test_ids));
-    run->samples[TEST].ids = run->test_ids;
-    run->samples[TEST].n = append_test(&whole, class, false, run->test_ids);
-    run->samples[CLASS_TEST] = run->samples[TEST];
-    run->samples[CLASS_TEST].ids = run->test_ids + run->samples[TEST].n;
-    run->samples[CLASS_TEST].n = append_test(&whole, class, true, run->test_ids + run->samples[TEST].n);
+/* Takes `class` out of the samples; in *ids those of the class follow the others. */
+static lethe_status leave_out(int class, lethe_samples *samples, uint32_t **ids) {
+    lethe_samples whole = *samples;
+    LETHE_TRY(lethe__allocate(whole.n, sizeof **ids, ids));
+    samples->ids = *ids;
+    samples->n = pick(&whole, class, false, *ids);
+    pick(&whole, class, true, *ids + samples->n);
     return LETHE_OK;
 }
 
+static lethe_status set_class_apart(int class, lethe_compat compat, evaluation_run *run) {
+    lethe_samples *test = &run->samples[TEST];
+    size_t n = test->n;
+    LETHE_TRY(leave_out(class, test, &run->test_ids));
+    run->samples[CLASS_TEST] = *test;
+    run->samples[CLASS_TEST].ids = run->test_ids + test->n;
+    run->samples[CLASS_TEST].n = n - test->n;
+    return compat == LETHE_COMPAT_OFFICIAL ? LETHE_OK : leave_out(class, &run->samples[VAL], &run->val_ids);
+}
+
 static lethe_status choose_samples(const lethe_dataset *dataset, const lethe_split *split,
-                                   evaluation_run *run) {
+                                   lethe_compat compat, evaluation_run *run) {
     static const lethe_part parts[CLASS_TEST] = {LETHE_PART_RETAIN, LETHE_PART_FORGET, LETHE_PART_VAL,
                                                  LETHE_PART_TEST};
     for (int i = 0; i < CLASS_TEST; i++)
         run->samples[i] = lethe_split_samples(split, dataset, parts[i]);
     run->samples[CLASS_TEST] = (lethe_samples){.dataset = dataset};
     int class = lethe_split_get_forget_class(split);
-    return class >= 0 ? set_class_apart(class, run) : LETHE_OK;
+    return class >= 0 ? set_class_apart(class, compat, run) : LETHE_OK;
 }
 
 static lethe_status predict_parts(lethe_model *model, const lethe_evaluate_options *options,
@@ -179,7 +189,7 @@ static lethe_status evaluate(lethe_model *model, const lethe_dataset *dataset, c
                              const lethe_evaluate_options *options, const lethe_runtime *runtime,
                              evaluation_run *run, lethe_evaluation *out) {
     double started = lethe__clock_seconds();
-    LETHE_TRY(choose_samples(dataset, split, run));
+    LETHE_TRY(choose_samples(dataset, split, runtime->compat, run));
     LETHE_TRY(predict_parts(model, options, runtime, run));
     LETHE_TRY(score_parts(run));
     double predicted = lethe__clock_seconds();
@@ -209,6 +219,7 @@ lethe_status lethe_evaluate(lethe_model *model, const lethe_dataset *dataset, co
     evaluation_run run = {0};
     lethe_status status = evaluate(model, dataset, split, options, runtime, &run, out);
     lethe__free(run.test_ids);
+    lethe__free(run.val_ids);
     lethe__free(run.probabilities);
     lethe__free(run.labels);
     return status;

@@ -119,6 +119,11 @@ static lethe_status analyze(lethe_analyze_job *job, lethe_runtime *runtime, leth
     lethe__subject subject;
     LETHE_TRY(lethe__analyze_job_lend(job, runtime, set));
     LETHE_TRY(lethe__job_complete(set, &job->data, job->model.model));
+    const char *const outs[] = {job->out, job->html};
+    for (size_t i = 0; i < sizeof outs / sizeof *outs; i++) {
+        LETHE_TRY(lethe__origin_spare(job->model.model, outs[i]));
+        LETHE_TRY(lethe__origin_spare(job->initial, outs[i]));
+    }
     lethe__subject_options options = {&job->data, &job->split, &job->model, NULL, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
     lethe_status status = measure(job, &subject, runtime, analysis);

@@ -1,7 +1,8 @@
 /* evaluate_job.c - the job `evaluate`: every metric of a model, and its gaps to a reference.
  *
  * A reference is measured on the very same division of the data, never read from an earlier result: gaps
- * between numbers of different divisions mean nothing. A caller with many models on one division, as a search
+ * between numbers of different divisions mean nothing. For the same reason a reference run that was made with
+ * another forget or retain set is refused. A caller with many models on one division, as a search
  * is, keeps what was measured (lethe__measured_reference). */
 #include "base/fail.h"
 #include "base/file.h"
@@ -22,60 +23,59 @@ static lethe_status measure_reference(const lethe_evaluate_job *job, const lethe
     return status;
 }
 
-/* Two copies of one model would make a band of no width. */
-static lethe_status check_differ(const lethe__origin *one, const lethe__origin *other) {
-    if (strcmp(one->digest, other->digest) == 0)
-        LETHE_FAIL(
-            LETHE_USAGE,
-            "--reference %s and --reference-2 %s are the same model; give two Retrains of different seeds",
-            one->path, other->path);
+typedef struct references {
+    lethe__origin first, second;
+} references;
+
+static lethe_status open_reference(const char *path, const lethe__subject *subject, lethe__origin *out) {
+    if (path == NULL)
+        return LETHE_OK;
+    LETHE_TRY(lethe__origin_open(path, out));
+    return lethe__subject_check_division(subject, out);
+}
+
+/* Mistakes show before anything is measured. */
+static lethe_status open_references(const lethe_evaluate_job *job, const lethe__subject *subject,
+                                    references *out) {
+    LETHE_TRY(open_reference(job->reference, subject, &out->first));
+    LETHE_TRY(open_reference(job->reference_2, subject, &out->second));
+    if (job->reference_2 != NULL && strcmp(out->first.digest, out->second.digest) == 0)
+        LETHE_FAIL(LETHE_USAGE, /* two copies of one model would make a band of no width */
+                   "--reference %s and --reference-2 %s are the same model; give two Retrains of different "
+                   "seeds",
+                   job->reference, job->reference_2);
     return LETHE_OK;
 }
 
-static lethe_status measure_second(const lethe_evaluate_job *job, const lethe__origin *first,
-                                   const lethe__subject *subject, const lethe_runtime *runtime,
-                                   lethe_evaluation_result *result) {
-    lethe__origin second;
-    LETHE_TRY(lethe__origin_open(job->reference_2, &second));
-    lethe_status status = check_differ(first, &second);
-    if (status == LETHE_OK)
-        status = measure_reference(job, &second, subject, runtime, &result->reference_2);
-    lethe__origin_fini(&second);
-    if (status == LETHE_OK)
-        result->null_gaps = lethe_evaluation_gaps(&result->reference_2, &result->reference);
-    return status;
+static lethe_status measure_references(const lethe_evaluate_job *job, const references *both,
+                                       const lethe__subject *subject, const lethe_runtime *runtime,
+                                       lethe_evaluation_result *result) {
+    LETHE_TRY(measure_reference(job, &both->first, subject, runtime, &result->reference));
+    result->gaps = lethe_evaluation_gaps(&result->model, &result->reference);
+    if (job->reference_2 == NULL)
+        return LETHE_OK;
+    LETHE_TRY(measure_reference(job, &both->second, subject, runtime, &result->reference_2));
+    result->null_gaps = lethe_evaluation_gaps(&result->reference_2, &result->reference);
+    return LETHE_OK;
 }
 
-static lethe_status measure_references(const lethe_evaluate_job *job, const lethe__subject *subject,
-                                       const lethe_runtime *runtime, lethe_evaluation_result *result) {
-    lethe__origin first;
-    LETHE_TRY(lethe__origin_open(job->reference, &first));
-    lethe_status status = measure_reference(job, &first, subject, runtime, &result->reference);
-    if (status == LETHE_OK)
-        result->gaps = lethe_evaluation_gaps(&result->model, &result->reference);
-    if (status == LETHE_OK && job->reference_2 != NULL)
-        status = measure_second(job, &first, subject, runtime, result);
-    lethe__origin_fini(&first);
-    return status;
-}
-
-static lethe_status compare(const lethe_evaluate_job *job, const lethe__subject *subject,
-                            const lethe_runtime *runtime, lethe__measured_reference *kept,
-                            lethe_evaluation_result *result) {
+static lethe_status compare(const lethe_evaluate_job *job, const references *both,
+                            const lethe__subject *subject, const lethe_runtime *runtime,
+                            lethe__measured_reference *kept, lethe_evaluation_result *result) {
+    if (kept == NULL || !kept->is_measured)
+        LETHE_TRY(measure_references(job, both, subject, runtime, result));
     if (kept == NULL)
-        return measure_references(job, subject, runtime, result);
-    if (!kept->is_measured) {
-        LETHE_TRY(measure_references(job, subject, runtime, result));
+        return LETHE_OK;
+    if (!kept->is_measured)
         *kept = (lethe__measured_reference){true, result->reference};
-    }
     result->reference = kept->evaluation;
     result->gaps = lethe_evaluation_gaps(&result->model, &result->reference);
     return LETHE_OK;
 }
 
-static lethe_status measure(const lethe_evaluate_job *job, const lethe__subject *subject,
-                            const lethe_runtime *runtime, lethe__measured_reference *kept,
-                            lethe_evaluation_result *result) {
+static lethe_status measure_with(const lethe_evaluate_job *job, const references *both,
+                                 const lethe__subject *subject, const lethe_runtime *runtime,
+                                 lethe__measured_reference *kept, lethe_evaluation_result *result) {
     LETHE_TRY(lethe_evaluate(subject->model, subject->dataset, subject->split, &job->options, runtime,
                              &result->model));
     lethe__unlearned unlearned = lethe__origin_unlearned(&subject->origin);
@@ -84,7 +84,21 @@ static lethe_status measure(const lethe_evaluate_job *job, const lethe__subject 
     result->parent_sparsity = was_unlearned ? unlearned.parent_sparsity : subject->sparsity;
     snprintf(result->method, sizeof result->method, "%s", was_unlearned ? unlearned.method : "original");
     snprintf(result->forget, sizeof result->forget, "%s", lethe_split_get_forget(subject->split));
-    return job->reference != NULL ? compare(job, subject, runtime, kept, result) : LETHE_OK;
+    return job->reference != NULL ? compare(job, both, subject, runtime, kept, result) : LETHE_OK;
+}
+
+static lethe_status measure(const lethe_evaluate_job *job, const lethe__subject *subject,
+                            const lethe_runtime *runtime, lethe__measured_reference *kept,
+                            lethe_evaluation_result *result) {
+    references both = {0};
+    lethe_status status = LETHE_OK;
+    if (kept == NULL || !kept->is_measured)
+        status = open_references(job, subject, &both);
+    if (status == LETHE_OK)
+        status = measure_with(job, &both, subject, runtime, kept, result);
+    lethe__origin_fini(&both.first);
+    lethe__origin_fini(&both.second);
+    return status;
 }
 
 /* The file for the result, its folder made; NULL: the model is a plain file and no --out was given. */
@@ -137,8 +151,13 @@ static lethe_status evaluate(lethe_evaluate_job *job, lethe_runtime *runtime, le
         LETHE_FAIL(LETHE_USAGE, "evaluating needs a trained model; give --model RUN_OR_FILE");
     if (job->reference_2 != NULL && job->reference == NULL)
         LETHE_FAIL(LETHE_USAGE, "--reference-2 is compared with --reference RUN_OR_FILE, which is missing");
+    const char *const inputs[] = {job->model.model, job->reference, job->reference_2};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        LETHE_TRY(lethe__origin_spare(inputs[i], job->out));
     lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
+    if (kept == NULL) /* in a search the runs have warned */
+        lethe__subject_warn_of_few(&subject, runtime);
     lethe_status status = measure(job, &subject, runtime, kept, &result);
     if (status == LETHE_OK)
         status = store(job, &subject, runtime, &result);

@@ -183,6 +183,8 @@ static lethe_status begin(running *run) {
                lethe_split_samples(subject->split, subject->dataset, LETHE_PART_TRAIN).n, val.n,
                lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET).n,
                run->directory.resumes ? "; continuing an interrupted run" : "");
+    if (job->unlearns != NULL)
+        lethe__subject_warn_of_few(subject, &run->runtime);
     return LETHE_OK;
 }
 
@@ -214,7 +216,7 @@ static lethe_run_result sum_up(const running *run) {
                                .sparsity = lethe_model_sparsity(run->subject.model),
                                .seconds = lethe__clock_seconds() - run->started + run->earlier_seconds,
                                .rte_seconds =
-                                   run->job->measures_rte ? lethe_trainer_seconds(run->trainer) : NAN,
+                                   run->job->unlearns != NULL ? lethe_trainer_seconds(run->trainer) : NAN,
                                .original_accuracy = run->original_accuracy,
                                .retain_accuracy = NAN,
                                .wreck_bound = NAN};
@@ -251,17 +253,20 @@ static lethe_status save_model(const running *run) {
 
 /* Compares the unlearned model with the original; nothing is done about a wrecked one but to say so. */
 static lethe_status judge(const running *run, lethe_run_result *result) {
-    if (!run->job->measures_rte)
+    if (run->job->unlearns == NULL)
         return LETHE_OK;
     double bound = run->job->wreck_bound;
     result->wreck_bound = bound < 0 ? result->original_accuracy / 2 : bound;
     LETHE_TRY(lethe__wreck_accuracy(&run->subject, &run->runtime, &result->retain_accuracy));
     result->wrecked = result->retain_accuracy < result->wreck_bound;
-    if (result->wrecked)
-        lethe__log(&run->runtime, LETHE_LOG_WARNING,
-                   "the model is wrecked: its accuracy on the retain set fell from %.2f %% to %.2f %%, below "
-                   "the bound of %.2f %%; try a smaller learning rate or penalty",
-                   result->original_accuracy, result->retain_accuracy, result->wreck_bound);
+    if (!result->wrecked)
+        return LETHE_OK;
+    char advice[LETHE__ADVICE_TEXT];
+    lethe__wreck_advise(run->job->unlearns, advice);
+    lethe__log(&run->runtime, LETHE_LOG_WARNING,
+               "the model is wrecked: its accuracy on the retain set is %.2f %%, below the bound of %.2f %% "
+               "(the original's is %.2f %%); %s",
+               result->retain_accuracy, result->wreck_bound, result->original_accuracy, advice);
     return LETHE_OK;
 }
 
@@ -294,11 +299,12 @@ static lethe_status end_badly(running *run, lethe_status status) {
 
 static lethe_status carry_out(running *run, lethe_run_result *out) {
     const lethe__job *job = run->job;
-    LETHE_TRY(lethe__run_directory_check(job->run));
+    const char *model = job->subject.model->model;
+    LETHE_TRY(lethe__run_directory_check(job->run, model));
     LETHE_TRY(lethe__subject_open(&job->subject, &job->runtime, &run->subject));
-    LETHE_TRY(lethe__run_directory_open(job->run, &run->directory));
+    LETHE_TRY(lethe__run_directory_open(job->run, model, &run->directory));
     LETHE_TRY(begin(run));
-    if (job->measures_rte)
+    if (job->unlearns != NULL)
         LETHE_TRY(lethe__wreck_accuracy(&run->subject, &run->runtime, &run->original_accuracy));
     lethe_status status = job->work(job, &run->subject, run->trainer);
     return status == LETHE_OK ? finish(run, out) : end_badly(run, status);

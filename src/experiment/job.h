@@ -17,15 +17,15 @@ typedef struct lethe__findings {
 
 typedef struct lethe__job lethe__job;
 struct lethe__job {
-    const char *command;            /* "train" */
-    const void *options;            /* the public structure; what the pointers below point into */
-    const lethe_run_options *run;   /* part of them */
-    lethe__subject_options subject; /* likewise */
-    lethe__option_set set;          /* over them and `runtime`: the run's configuration */
-    lethe_runtime runtime;          /* the caller's */
-    bool measures_rte;              /* the work is an unlearning method */
-    double wreck_bound;             /* of such a method */
-    lethe__findings *findings;      /* where the work leaves them; NULL: it has none */
+    const char *command;                  /* "train" */
+    const void *options;                  /* the public structure; what the pointers below point into */
+    const lethe_run_options *run;         /* part of them */
+    lethe__subject_options subject;       /* likewise */
+    lethe__option_set set;                /* over them and `runtime`: the run's configuration */
+    lethe_runtime runtime;                /* the caller's */
+    const lethe_unlearn_method *unlearns; /* the method, when the work is one; else NULL */
+    double wreck_bound;                   /* of such a method */
+    lethe__findings *findings;            /* where the work leaves them; NULL: it has none */
     lethe_status (*work)(const lethe__job *job, const lethe__subject *subject, lethe_trainer *trainer);
 };
 
@@ -91,5 +91,8 @@ extern const lethe_option lethe__split_option_table[];
 /* Fills the options of the split that were not given with those of the run directory `model`, and those of
  * the data set as well unless `dataset` itself was given. Does nothing when `model` is no folder. */
 lethe_status lethe__option_set_inherit(lethe__option_set *set, const char *model);
+/* The same for whose reading of the paper the run follows: only a command line tells "not given" from "none".
+ */
+lethe_status lethe__option_set_inherit_compat(lethe__option_set *set, const char *model);
 
 #endif

@@ -164,7 +164,9 @@ static const lethe_option tune_table[] = {
      .minimum = 3,
      .maximum = LETHE_TUNE_MOST_TRIALS,
      .placeholder = "N",
-     .help = "values to try: half of them over the whole range, then around the best"},
+     .help =
+         "values to try: half of them over the whole range, then around the best; finished trials in --out "
+         "count"},
     {.name = "minutes",
      .type = LETHE_OPTION_DOUBLE,
      .offset = offsetof(lethe_tune_job, minutes),
@@ -172,7 +174,17 @@ static const lethe_option tune_table[] = {
      .minimum = 0,
      .maximum = 1e6,
      .placeholder = "N",
-     .help = "start no further trial once the unlearning runs have taken so long in all; 0 sets no bound"},
+     .help = "start no further trial once runs and evaluations have taken so long in all; 0 sets no bound"},
+    {.name = "budget-epochs",
+     .type = LETHE_OPTION_INT,
+     .offset = offsetof(lethe_tune_job, budget_epochs),
+     .value = "0",
+     .minimum = 0,
+     .maximum = 1e9,
+     .placeholder = "N",
+     .help =
+         "start no further trial once the runs have trained so many epochs in all, where a run of a method "
+         "without epochs counts as one; 0 sets no bound"},
     {.name = "reference",
      .type = LETHE_OPTION_STRING,
      .offset = offsetof(lethe_tune_job, reference),
@@ -185,8 +197,9 @@ static const lethe_option tune_table[] = {
      .minimum = -1,
      .maximum = 100,
      .placeholder = "PERCENT",
-     .help = "validation accuracy below which a trial cannot win; without --reference the highest UA above "
-             "it wins; -1 sets no bound"},
+     .help = "validation accuracy, without a forgotten class, below which a trial cannot win; without "
+             "--reference "
+             "the highest UA above it wins; -1 sets no bound"},
     LETHE_OPTIONS_END,
 };
 

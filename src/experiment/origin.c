@@ -80,6 +80,41 @@ void lethe__origin_fini(lethe__origin *origin) {
     memset(origin, 0, sizeof *origin);
 }
 
+/* Is there a file or folder `path` at the real path `place`, or below it? */
+static bool lies_in(const char *path, const char *place) {
+    char *whole = realpath(path, NULL);
+    size_t length = strlen(place);
+    bool lies = whole != NULL && strncmp(whole, place, length) == 0 &&
+                (place[length - 1] == '/' || whole[length] == '/' || whole[length] == 0);
+    free(whole);
+    return lies;
+}
+
+/* A run is its folder; what a model is read from may be links to files elsewhere. */
+static lethe_status spare(const char *input, const char *out, const char *place) {
+    static const char *const parts[] = {"model.safetensors", "run.json", "split.json"};
+    bool meets = lies_in(input, place);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !meets; i++) {
+        char *part;
+        LETHE_TRY(lethe__path_join(input, parts[i], &part));
+        meets = lies_in(part, place);
+        lethe__free(part);
+    }
+    if (meets)
+        LETHE_FAIL(LETHE_USAGE,
+                   "%s: writing there would replace %s, which is read; choose another place (--force is no "
+                   "way round)",
+                   out, input);
+    return LETHE_OK;
+}
+
+lethe_status lethe__origin_spare(const char *input, const char *out) {
+    char *place = input != NULL && out != NULL ? realpath(out, NULL) : NULL;
+    lethe_status status = place != NULL ? spare(input, out, place) : LETHE_OK;
+    free(place);
+    return status;
+}
+
 static double number_or_nan(const json_t *value) {
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
@@ -136,25 +171,46 @@ static lethe_status value_text(const json_t *value, lethe__arena *texts, const c
     }
 }
 
+/* Unless the user gave it. */
+static lethe_status inherit_option(lethe__option_set *set, const char *name, const json_t *config) {
+    lethe__option_at at = lethe__option_set_find(set, name);
+    const json_t *value = json_object_get(config, name);
+    const char *text;
+    if (at.option == NULL || value == NULL || set->given[at.position] != LETHE__GIVEN_NOT)
+        return LETHE_OK;
+    if (set->texts == NULL)
+        LETHE_TRY(lethe__arena_create(&set->texts));
+    LETHE_TRY(value_text(value, set->texts, &text));
+    return lethe__option_read(at.option, at.values, text);
+}
+
 static lethe_status inherit_table(lethe__option_set *set, const lethe_option *table, const json_t *config) {
-    for (; table->name != NULL; table++) {
-        lethe__option_at at = lethe__option_set_find(set, table->name);
-        const json_t *value = json_object_get(config, table->name);
-        const char *text;
-        if (at.option == NULL || value == NULL || set->given[at.position] != LETHE__GIVEN_NOT)
-            continue;
-        LETHE_TRY(value_text(value, set->texts, &text));
-        LETHE_TRY(lethe__option_read(at.option, at.values, text));
-    }
+    for (; table->name != NULL; table++)
+        LETHE_TRY(inherit_option(set, table->name, config));
     return LETHE_OK;
+}
+
+/* The record holds the values, not the user. */
+static lethe_status blame_record(lethe_status status, const char *model) {
+    if (status == LETHE_USAGE)
+        status = LETHE_INPUT;
+    return status == LETHE_OK ? LETHE_OK : lethe__fail_in(status, model);
+}
+
+lethe_status lethe__option_set_inherit_compat(lethe__option_set *set, const char *model) {
+    json_t *record;
+    if (model == NULL || !lethe__folder_exists(model))
+        return LETHE_OK;
+    LETHE_TRY(lethe__run_record_read(model, &record));
+    lethe_status status = inherit_option(set, "compat", json_object_get(record, "config"));
+    json_decref(record);
+    return blame_record(status, model);
 }
 
 lethe_status lethe__option_set_inherit(lethe__option_set *set, const char *model) {
     if (model == NULL || !lethe__folder_exists(model))
         return LETHE_OK;
     json_t *record;
-    if (set->texts == NULL)
-        LETHE_TRY(lethe__arena_create(&set->texts));
     LETHE_TRY(lethe__run_record_read(model, &record));
     const json_t *config = json_object_get(record, "config");
     lethe_status status = lethe__option_set_given(set, "dataset")
@@ -163,7 +219,5 @@ lethe_status lethe__option_set_inherit(lethe__option_set *set, const char *model
     if (status == LETHE_OK)
         status = inherit_table(set, lethe__split_option_table, config);
     json_decref(record);
-    if (status == LETHE_USAGE) /* the record holds it, not the user */
-        status = LETHE_INPUT;
-    return status == LETHE_OK ? LETHE_OK : lethe__fail_in(status, model);
+    return blame_record(status, model);
 }

@@ -16,6 +16,11 @@ typedef struct lethe__origin {
 lethe_status lethe__origin_open(const char *path, lethe__origin *out);
 void lethe__origin_fini(lethe__origin *origin);
 
+/* LETHE_USAGE when writing to `out`, a run directory or a file, could replace what `input`, a run or a file,
+ * consists of: it is the input, a part of it that a model needs, or a folder around it. A path that is NULL
+ * or not there yet is fine. */
+lethe_status lethe__origin_spare(const char *input, const char *out);
+
 /* run.json of a run that finished with a model, checked for its schema. Free with json_decref. */
 lethe_status lethe__run_record_read(const char *directory, json_t **out);
 

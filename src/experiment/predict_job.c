@@ -45,6 +45,9 @@ static lethe_status predict(lethe_predict_job *job, lethe_runtime *runtime, leth
         LETHE_FAIL(LETHE_USAGE, "nothing to write; give --logits, --probabilities or --images FILE.npy");
     if (job->model.model == NULL)
         LETHE_FAIL(LETHE_USAGE, "predicting needs a trained model; give --model RUN_OR_FILE");
+    const char *const outs[] = {job->logits, job->probabilities, job->images};
+    for (size_t i = 0; i < sizeof outs / sizeof *outs; i++)
+        LETHE_TRY(lethe__origin_spare(job->model.model, outs[i]));
     lethe__subject_options options = {&job->data, &job->split, &job->model, job->forget, false};
     LETHE_TRY(lethe__subject_open(&options, runtime, &subject));
     lethe_samples samples = lethe_split_samples(subject.split, subject.dataset, job->part);

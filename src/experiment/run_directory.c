@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "experiment/origin.h"
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -17,9 +18,10 @@
 
 static const char checkpoint_name[] = "checkpoint.safetensors";
 
-lethe_status lethe__run_directory_check(const lethe_run_options *options) {
+lethe_status lethe__run_directory_check(const lethe_run_options *options, const char *model) {
     if (options->out == NULL || options->out[0] == 0)
         LETHE_FAIL(LETHE_USAGE, "a run needs a directory to be written to; give --out DIR");
+    LETHE_TRY(lethe__origin_spare(model, options->out));
     char *record;
     LETHE_TRY(lethe__path_join(options->out, "run.json", &record));
     bool finished = lethe__file_exists(record);
@@ -93,11 +95,12 @@ static lethe_status lock(lethe__run_directory *directory) {
     return LETHE_OK;
 }
 
-static lethe_status fill_directory(const lethe_run_options *options, lethe__run_directory *directory) {
+static lethe_status fill_directory(const lethe_run_options *options, const char *model,
+                                   lethe__run_directory *directory) {
     LETHE_TRY(lethe__folder_create(options->out));
     LETHE_TRY(lethe__path_join(options->out, checkpoint_name, &directory->checkpoint));
     LETHE_TRY(lock(directory));
-    LETHE_TRY(lethe__run_directory_check(options)); /* another process may just have finished */
+    LETHE_TRY(lethe__run_directory_check(options, model)); /* another process may just have finished */
     LETHE_TRY(remove_temporaries(directory));
     char *record;
     LETHE_TRY(lethe__path_join(options->out, "run.json", &record));
@@ -107,9 +110,10 @@ static lethe_status fill_directory(const lethe_run_options *options, lethe__run_
     return directory->resumes ? LETHE_OK : clear(directory);
 }
 
-lethe_status lethe__run_directory_open(const lethe_run_options *options, lethe__run_directory *out) {
+lethe_status lethe__run_directory_open(const lethe_run_options *options, const char *model,
+                                       lethe__run_directory *out) {
     lethe__run_directory directory = {.path = options->out};
-    lethe_status status = fill_directory(options, &directory);
+    lethe_status status = fill_directory(options, model, &directory);
     if (status != LETHE_OK) {
         lethe__run_directory_close(&directory);
         return status;

@@ -12,13 +12,15 @@ typedef struct lethe__run_directory {
     bool resumes;     /* an interrupted run is continued */
 } lethe__run_directory;
 
-/* LETHE_USAGE when `out` is missing or holds a finished run that must not be replaced. Writes nothing. */
-lethe_status lethe__run_directory_check(const lethe_run_options *options);
+/* LETHE_USAGE when `out` is missing, holds a finished run that must not be replaced, or is where `model`,
+ * which the run starts from, lies (NULL: it starts from none). Writes nothing. */
+lethe_status lethe__run_directory_check(const lethe_run_options *options, const char *model);
 
 /* Creates the directory, locks it against other processes, and removes what an earlier run left, unless that
  * is an interrupted run to be continued. LETHE_FAILED: it cannot be written, or another process works in it.
  */
-lethe_status lethe__run_directory_open(const lethe_run_options *options, lethe__run_directory *out);
+lethe_status lethe__run_directory_open(const lethe_run_options *options, const char *model,
+                                       lethe__run_directory *out);
 void lethe__run_directory_close(lethe__run_directory *directory);
 
 /* Removes one of its files; one that is not there is fine. */

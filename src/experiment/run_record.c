@@ -72,7 +72,7 @@ static json_t *metrics_to_json(const lethe_run_result *result) {
 }
 
 static json_t *wreck_to_json(const lethe__job *job, const lethe_run_result *result) {
-    if (!job->measures_rte)
+    if (job->unlearns == NULL)
         return json_null();
     return json_pack("{s:o, s:o, s:o, s:b}", "original_accuracy", lethe__json_real(result->original_accuracy),
                      "accuracy", lethe__json_real(result->retain_accuracy), "bound",

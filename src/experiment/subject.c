@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "data/split.h"
 #include "models/model.h"
 #include <string.h>
 
@@ -92,6 +93,45 @@ static lethe_status create_model(const lethe_model_options *options, const lethe
     lethe_model_info info;
     LETHE_TRY(describe_model(options, dataset, &info));
     return lethe__subject_draw_model(&info, seed, out);
+}
+
+static lethe_status check_part(const lethe_split *ours, const lethe_split *theirs, lethe_part part,
+                               const char *name, const char *reference) {
+    char a[LETHE_DIGEST_TEXT], b[LETHE_DIGEST_TEXT];
+    LETHE_TRY(lethe__split_digest(ours, part, a));
+    LETHE_TRY(lethe__split_digest(theirs, part, b));
+    if (strcmp(a, b) != 0)
+        LETHE_FAIL(LETHE_INPUT,
+                   "%s: its %s set is another one than here, so a comparison with it means nothing; give a "
+                   "reference made from the same model and --forget",
+                   reference, name);
+    return LETHE_OK;
+}
+
+lethe_status lethe__subject_check_division(const lethe__subject *subject, const lethe__origin *reference) {
+    char *path;
+    lethe_split *split;
+    if (reference->record == NULL)
+        return LETHE_OK; /* a plain file does not say what it was trained on */
+    LETHE_TRY(lethe__path_join(reference->path, "split.json", &path));
+    lethe_status status = lethe_split_load(path, subject->dataset, &split);
+    lethe__free(path);
+    LETHE_TRY(status);
+    status = check_part(subject->split, split, LETHE_PART_FORGET, "forget", reference->path);
+    if (status == LETHE_OK)
+        status = check_part(subject->split, split, LETHE_PART_RETAIN, "retain", reference->path);
+    lethe_split_destroy(&split);
+    return status;
+}
+
+void lethe__subject_warn_of_few(const lethe__subject *subject, const lethe_runtime *runtime) {
+    enum { FEW = 10 }; /* a rate over as many moves in steps of 10 points */
+    size_t n = lethe_split_samples(subject->split, subject->dataset, LETHE_PART_FORGET).n;
+    if (n > 0 && n < FEW)
+        lethe__log(runtime, LETHE_LOG_WARNING,
+                   "the forget set holds only %zu sample%s: UA and MIA-Efficacy move in steps of %.3g points "
+                   "and say next to nothing; forget %d or more to compare methods",
+                   n, n == 1 ? "" : "s", 100 / (double)n, FEW);
 }
 
 /* A model that says what it was trained on should meet the same data again. */

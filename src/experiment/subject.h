@@ -31,6 +31,13 @@ void lethe__subject_fini(lethe__subject *subject);
 /* A new model with weights drawn from the seed. */
 lethe_status lethe__subject_draw_model(const lethe_model_info *info, uint64_t seed, lethe_model **out);
 
+/* LETHE_INPUT when the run `reference` has another forget or retain set than the subject, so that comparing
+ * the two means nothing. Says nothing of a plain file. */
+lethe_status lethe__subject_check_division(const lethe__subject *subject, const lethe__origin *reference);
+
+/* Warns of a forget set of so few samples that rates over it mean nothing. */
+void lethe__subject_warn_of_few(const lethe__subject *subject, const lethe_runtime *runtime);
+
 /* Another model over the same data: for references. */
 lethe_status lethe__subject_load_model(const lethe__origin *origin, const lethe_model_options *options,
                                        const lethe_dataset *dataset, lethe_model **out);

@@ -1,8 +1,9 @@
 /* tune_record.c - tune.json, of the schema lethe.tune/1:
  *
  *     {"schema", "model", "forget", "method", "option", "low", "high", "reference", "reference_digest",
- *      "least_va", "trials": [{"value", "run", "outcome", "admissible", "UA", "MIA_efficacy", "RA", "TA",
- * "VA", "disparity_average", "seconds", "RTE_seconds"}, ...], "best": {"value", "run"} or null}
+ *      "least_va", "trials": [{"value", "run", "outcome", "wrecked", "admissible", "UA", "MIA_efficacy",
+ *      "RA", "TA", "VA", "disparity_average", "epochs", "seconds", "RTE_seconds", "evaluation_seconds"},
+ *      ...], "best": {"value", "run"} or null}
  *
  * A search that goes on takes the metrics of finished trials from here, if they were measured against the
  * same reference; whether their runs are the same is for run.json to say. */
@@ -24,13 +25,15 @@ static const field fields[] = {
     {"disparity_average", offsetof(lethe_tune_trial, disparity_average)},
     {"seconds", offsetof(lethe_tune_trial, seconds)},
     {"RTE_seconds", offsetof(lethe_tune_trial, rte_seconds)},
+    {"evaluation_seconds", offsetof(lethe_tune_trial, evaluation_seconds)},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
 static json_t *trial_to_json(const lethe_tune_trial *trial) {
     json_t *object =
-        json_pack("{s:o, s:s, s:s, s:b}", "value", lethe__json_real(trial->value), "run", trial->run,
-                  "outcome", trial->diverged ? "diverged" : "finished", "admissible", trial->admissible);
+        json_pack("{s:o, s:s, s:s, s:b, s:b, s:i}", "value", lethe__json_real(trial->value), "run",
+                  trial->run, "outcome", trial->diverged ? "diverged" : "finished", "wrecked", trial->wrecked,
+                  "admissible", trial->admissible, "epochs", trial->epochs);
     for (int i = 0; i < N_FIELDS; i++) {
         double value;
         memcpy(&value, (const char *)trial + fields[i].offset, sizeof value);

@@ -9,7 +9,7 @@
 json_t *lethe__tune_to_json(const lethe_tune_job *job, const lethe__tune_range *range,
                             const char *reference_digest, const lethe_tune_result *result);
 
-/* Fills the metrics of `trial` (all but value, run, admissible) from a record that measured it against the
+/* Fills the metrics of `trial` (all but what its run.json says) from a record that measured it against the
  * same reference; false: the record does not hold it. `record` may be NULL. */
 bool lethe__tune_recall(const json_t *record, const char *reference_digest, lethe_tune_trial *trial);
 

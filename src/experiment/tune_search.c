@@ -80,17 +80,19 @@ lethe_status lethe__tune_range_read(const char *text, const lethe_unlearn_method
 bool lethe__tune_admissible(const lethe_tune_job *job, const lethe_tune_trial *trial) {
     double measure = job->reference != NULL ? trial->disparity_average : trial->ua;
     bool bounded = job->least_va >= 0;
-    return !trial->diverged && isfinite(measure) && (!bounded || trial->va >= job->least_va);
+    return !trial->diverged && !trial->wrecked && isfinite(measure) &&
+           (!bounded || trial->va >= job->least_va);
 }
 
-/* Admissible ones come first; among the others the one that comes nearest to the bound. */
+/* Admissible ones come first; among the others those that are not wrecked, and of them the one that comes
+ * nearest to the bound. */
 static bool is_better(const lethe_tune_job *job, const lethe_tune_trial *a, const lethe_tune_trial *b) {
     if (a->diverged != b->diverged)
         return b->diverged;
     if (a->admissible != b->admissible)
         return a->admissible;
     if (!a->admissible)
-        return a->va > b->va;
+        return a->wrecked != b->wrecked ? b->wrecked : a->va > b->va;
     return job->reference != NULL ? a->disparity_average < b->disparity_average : a->ua > b->ua;
 }
 

@@ -14,7 +14,8 @@ typedef struct lethe__tune_range {
 lethe_status lethe__tune_range_read(const char *text, const lethe_unlearn_method *method,
                                     lethe__tune_range *out);
 
-/* Whether a trial may win: it needs a model, the bound and the number that decides. */
+/* Whether a trial may win: it needs a model that is not wrecked, the bound and the number that
+ * decides. */
 bool lethe__tune_admissible(const lethe_tune_job *job, const lethe_tune_trial *trial);
 /* Puts a trial in its place by value, and finds the best one anew. */
 void lethe__tune_add(const lethe_tune_job *job, const lethe_tune_trial *trial, lethe_tune_result *result);

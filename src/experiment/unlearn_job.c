@@ -37,12 +37,12 @@ static lethe_status prepare(lethe_unlearn_job *options, const lethe_runtime *run
                         .run = &options->run,
                         .subject = {&options->data, &options->split, &options->model, options->forget, true},
                         .runtime = *runtime,
-                        .measures_rte = true,
                         .wreck_bound = options->wreck_bound,
                         .work = work};
     if (options->model.model == NULL)
         LETHE_FAIL(LETHE_USAGE, "unlearning needs a trained model; give --model RUN_OR_FILE");
     LETHE_TRY(lethe__unlearn_job_find_method(options, made));
+    job->unlearns = options->record;
     LETHE_TRY(lethe__unlearn_job_lend(options, &job->runtime, &job->set));
     LETHE_TRY(lethe__job_complete(&job->set, &options->data, options->model.model));
     return options->record->check != NULL ? options->record->check(options->method_options) : LETHE_OK;

@@ -9,6 +9,8 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "models/model.h"
+#include <stdio.h>
+#include <string.h>
 
 enum { MOST_SAMPLES = 1000, BATCH = 128 };
 
@@ -42,4 +44,26 @@ lethe_status lethe__wreck_accuracy(const lethe__subject *subject, const lethe_ru
         *out = 100 * (double)count_hits(samples, logits, classes) / (double)n;
     lethe__free(logits);
     return status;
+}
+
+static bool has_option(const lethe_option *table, const char *name) {
+    while (table->name != NULL && strcmp(table->name, name) != 0)
+        table++;
+    return table->name != NULL;
+}
+
+void lethe__wreck_advise(const lethe_unlearn_method *method, char text[LETHE__ADVICE_TEXT]) {
+    static const char *const strengths[] = {"lr", "gamma", "alpha", "sparsity"};
+    bool is_from_scratch =
+        (method->needs & LETHE_NEEDS_ORIGINAL) == 0 && has_option(method->options, "epochs");
+    if (is_from_scratch) { /* nothing was destroyed: it has not learned enough */
+        snprintf(text, LETHE__ADVICE_TEXT, "try more --epochs");
+        return;
+    }
+    snprintf(text, LETHE__ADVICE_TEXT, "try milder options");
+    int length = 0;
+    for (size_t i = 0; i < sizeof strengths / sizeof *strengths; i++)
+        if (has_option(method->options, strengths[i]))
+            length += snprintf(text + length, (size_t)(LETHE__ADVICE_TEXT - length), "%s --%s",
+                               length == 0 ? "try a smaller" : " or", strengths[i]);
 }

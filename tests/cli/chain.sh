@@ -28,7 +28,8 @@ holds proximal/run.json '"zeros": 0.[0-9]*[1-9]' # the penalty alone
 # A model that a method has destroyed is reported and written; the original stays.
 cp dense/model.safetensors before
 run 0 unlearn --model dense --forget class=3 --method ga --lr 0.5 --epochs 3 --batch 8 --wreck-bound 99.9 --out wrecked $quiet
-says 'the model is wrecked'
+says 'the model is wrecked: its accuracy on the retain set is [0-9.]* %, below the bound of 99.90 %'
+says 'try a smaller --lr$'
 holds wrecked/run.json '"wrecked": true'
 holds wrecked/run.json '"bound": 99.9'
 is_there wrecked/model.safetensors
@@ -39,6 +40,13 @@ holds unguarded/run.json '"wrecked": false'
 printf 'method: l1-sparse\ngamma: 0.001\nschedule: growing\nmodel: sparse\nforget: random=0.2\nepochs: 1\n' >l1.yaml
 run 0 unlearn --config l1.yaml --out l1 $quiet
 holds l1/config.yaml 'schedule: growing'
+grep -q 'the forget set holds only' err && fail "a warning of 18 samples"
+echo 7 >one
+run 0 unlearn --model dense --forget ids=one --method ga --epochs 1 --out one-less $quiet
+says 'the forget set holds only 1 sample: '
+holds one-less/log.txt 'the forget set holds only 1 sample: '
+run 0 evaluate --model one-less $quiet
+says 'the forget set holds only 1 sample: '
 run 0 unlearn --model ft --method ga --epochs 1 --out again $quiet # the forget set of the given run
 holds again/run.json '"specification": "class=3"'
 
@@ -61,6 +69,10 @@ holds results/dense.evaluation.json '"within": \(true\|false\)'
 run 0 evaluate --model ga --reference retrain --reference-2 ft --mia both $quiet
 prints 'null gap'
 prints 'MIA-Efficacy, class-matched, confidence'
+run 3 evaluate --model ft --reference l1 $quiet
+says 'l1: its forget set is another one'
+run 3 evaluate --model ft --reference retrain --reference-2 l1 $quiet
+says 'l1: its forget set is another one'
 run 2 evaluate --model ga --reference-2 retrain $quiet
 says '--reference RUN_OR_FILE'
 
@@ -69,8 +81,19 @@ run 0 train $small --epochs 1 --compat official --out official $quiet
 run 0 unlearn --model official --compat official --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out drawn $quiet
 cmp -s official/split.json drawn/split.json && fail "the official division is the same for another seed"
 holds drawn/split.json '"seed": 2'
-run 0 unlearn --model official --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out kept $quiet
+run 0 unlearn --model official --compat none --split-seed 2 --forget random=0.1 --method ga --epochs 1 --out kept $quiet
 holds kept/split.json '"seed": 1'
+run 0 prune --model official --epochs 0 --sparsity 0.5 --out reading $quiet # what follows such a run is official too
+holds reading/run.json '"compat": "official"'
+run 0 evaluate --model reading --json $quiet
+prints '"compat": "official"'
+run 0 evaluate --model reading --compat none --json $quiet
+prints '"compat": "none"'
+printf 'compat: none\n' >none.yaml
+run 0 evaluate --model reading --config none.yaml --json $quiet
+prints '"compat": "none"'
+run 0 unlearn --model dense --forget class=3 --method ga --out x --print-config $quiet
+prints '^compat: "\?none'
 run 2 unlearn --model official --compat official --split-seed 0 --forget random=0.1 --method ga --out none $quiet
 says '1 or more'
 holds results/dense.evaluation.json '"method": "original"'

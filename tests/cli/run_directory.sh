@@ -52,6 +52,25 @@ if mkdir tiny && mount -t tmpfs -o size=200k tmpfs tiny 2>/dev/null; then
     umount tiny
 fi
 
+# What a command reads it does not replace, by whatever name the place goes, with --force or without.
+run 0 train $small --epochs 1 --out dense --quiet
+cp -r dense untouched
+ln -s dense linked
+for out in dense linked deep/../dense nothing/../dense .; do
+    run 2 unlearn --model dense --forget class=3 --method ga --epochs 1 --out $out --force
+    says 'would replace dense, which is read'
+done
+run 2 unlearn --model dense --forget class=3 --method ga --epochs 1 --out dense
+says 'would replace dense, which is read'
+run 2 prune --model dense/model.safetensors $data --epochs 0 --sparsity 0.5 --out linked --force
+run 2 train --model dense --epochs 1 --out dense --force
+run 2 evaluate --model dense --out linked/model.safetensors
+run 2 evaluate --model deep/run --reference dense --out dense/run.json
+run 2 predict --model dense/model.safetensors $data --logits dense/model.safetensors
+run 2 analyze --model dense --html dense/split.json
+diff -r dense untouched >out || fail "the original was changed"
+run 0 unlearn --model dense --forget class=3 --method ga --epochs 1 --out dense/ga --quiet # a folder inside is fine
+
 "$lethe" train $small --epochs 200 --out busy >/dev/null 2>&1 &
 first=$!
 for _ in $(seq 100); do [ -s busy/log.txt ] && break; sleep 0.1; done

@@ -33,8 +33,24 @@ same out before.json
 [ -z "$(find a -newer stamp -name '*.safetensors')" ] || fail "a finished trial was run again"
 rm a/tune.json
 run 0 $job --reference retrain --out a --json
-same out before.json
+grep -v evaluation_seconds out >after && grep -v evaluation_seconds before.json | cmp -s - after || fail "another record"
 [ -z "$(find a -newer stamp -name '*.safetensors')" ] || fail "a finished trial was run again"
+
+# Time spent on evaluations counts, in a later sitting too.
+[ "$(grep -c '"evaluation_seconds": [0-9]' a/tune.json)" -eq 4 ] || fail "an evaluation without its time"
+cp -r a slow
+sed -i 's/"evaluation_seconds": [0-9.e-]*/"evaluation_seconds": 3600/' slow/tune.json
+run 0 $job --reference retrain --out slow --trials 7 --minutes 230
+[ "$(ls -d slow/lr=* | wc -l)" -eq 4 ] || fail "the time of evaluations was not seen"
+
+# With more trials or fewer, those that are finished stay, though the grid is another one.
+run 0 $job --reference retrain --trials 7 --out a
+[ "$(grep -c '^ *0\.' out)" -eq 7 ] || fail "not seven trials"
+[ "$(ls -d a/lr=* | wc -l)" -eq 7 ] || fail "a finished trial was left out"
+holds a/tune.json '"run": "lr=0.01"'
+run 0 $job --reference retrain --trials 3 --out a
+[ "$(grep -c '^ *0\.' out)" -eq 7 ] || fail "finished trials were forgotten"
+[ -z "$(find a -newer stamp -path '*lr=0.01/model.safetensors')" ] || fail "a finished trial was run again"
 
 # Without a reference: the bound on validation accuracy.
 run 0 $job --least-va 0 --out a
@@ -49,6 +65,18 @@ prints 'diverged'
 holds wild/tune.json '"outcome": "diverged"'
 run 0 $job --least-va 0 --minutes 1e-9 --out short
 [ "$(ls -d short/lr=* | wc -l)" -eq 1 ] || fail "the time was not seen"
+run 0 $job --least-va 0 --budget-epochs 2 --out short --json
+[ "$(ls -d short/lr=* | wc -l)" -eq 2 ] || fail "the epochs were not counted"
+[ "$(grep -c '"epochs": 1' out)" -eq 2 ] || fail "the epochs are not in the record"
+run 0 tune $model --method ff --trials 4 --search alpha=1e-9..1e-8 --least-va 0 --budget-epochs 3 --out noise $quiet
+[ "$(ls -d noise/alpha=* | wc -l)" -eq 3 ] || fail "a trial without epochs did not count as one"
+
+# A wrecked model does not win, however near it comes.
+run 0 $job --least-va 0 --trials 3 --wreck-bound 100 --out ruined
+prints 'wrecked'
+says 'no trial can be called the best'
+holds ruined/tune.json '"wrecked": true'
+holds ruined/tune.json '"best": null'
 
 # A signal stops with a checkpoint, and the same command continues to the same models.
 "$lethe" $job --epochs 8 --least-va 0 --out b >out 2>err &
@@ -84,6 +112,11 @@ refused 2 '--reference RUN' --search lr=0.01..0.1
 refused 3 'holds no finished run' --search lr=0.01..0.1 --reference b
 refused 3 'missing.json' --search lr=0.01..0.1 --least-va 0 --kernels missing.json
 refused 3 'its forget set is another one' --search lr=0.01..0.1 --reference dense
+for out in dense retrain . dense/../retrain; do # not even with --force
+    run 2 $job --reference retrain --out $out --force
+    says 'which is read'
+done
+is_not_there tune.json
 run 2 $job --epochs 2 --reference retrain --out a
 says 'other options than this search'
 run 0 bench ops --arch resnet20s --image-size 28 --batch 4 --threads 1 --repeats 1 --seconds 0.01 --save k.json
