@@ -38,6 +38,17 @@ static void test_layout_of_streams(void **state) {
     assert_int_equal(lethe__random_u64(&random), 0x24126ea15001e420);
 }
 
+static void test_a_stream_can_be_entered_anywhere(void **state) {
+    (void)state;
+    lethe__random stream = lethe__random_open(5, LETHE__RANDOM_INITIALISE, 0, 3), whole = stream;
+    for (uint32_t word = 0; word < 64; word++) {
+        lethe__random part = lethe__random_from(&stream, word / 4 * 4);
+        for (uint32_t i = 0; i < word % 4; i++)
+            lethe__random_u32(&part);
+        assert_int_equal(lethe__random_u32(&part), lethe__random_u32(&whole));
+    }
+}
+
 static void test_streams_differ(void **state) {
     (void)state;
     const uint64_t seed = 5;
@@ -154,9 +165,13 @@ static void test_permute(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),  cmocka_unit_test(test_layout_of_streams),
-        cmocka_unit_test(test_streams_differ), cmocka_unit_test(test_uniform_and_normal),
-        cmocka_unit_test(test_below),          cmocka_unit_test(test_permute),
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_layout_of_streams),
+        cmocka_unit_test(test_a_stream_can_be_entered_anywhere),
+        cmocka_unit_test(test_streams_differ),
+        cmocka_unit_test(test_uniform_and_normal),
+        cmocka_unit_test(test_below),
+        cmocka_unit_test(test_permute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

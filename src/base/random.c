@@ -15,6 +15,13 @@ lethe__random lethe__random_open(uint64_t seed, lethe__purpose purpose, uint32_t
     return (lethe__random){.seed = seed, .counter = {0, sample, epoch, (uint32_t)purpose}, .used = 4};
 }
 
+lethe__random lethe__random_from(const lethe__random *stream, uint32_t first) {
+    lethe__random random = *stream;
+    random.counter[0] = first / 4;
+    random.used = 4;
+    return random;
+}
+
 static void next_block(lethe__random *random) {
     philox4x32_key_t key = {{(uint32_t)random->seed, (uint32_t)(random->seed >> 32)}};
     philox4x32_ctr_t counter;

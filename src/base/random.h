@@ -31,6 +31,8 @@ typedef struct lethe__random {
 } lethe__random;
 
 lethe__random lethe__random_open(uint64_t seed, lethe__purpose purpose, uint32_t epoch, uint32_t sample);
+/* The same stream from its word `first` on, a multiple of 4: parts of it can be drawn side by side. */
+lethe__random lethe__random_from(const lethe__random *stream, uint32_t first);
 uint32_t lethe__random_u32(lethe__random *random);
 uint64_t lethe__random_u64(lethe__random *random);
 /* [0, 1), 24 bits: exact in float. */

@@ -106,6 +106,18 @@ void lethe_model_destroy(lethe_model **model) {
 
 /* --- initialisation --- */
 
+enum { PART = 1 << 14 };
+
+/* In parts that any thread may draw: millions of logarithms and cosines are most of a program's start. */
+static void fill_normal(const lethe__random *stream, size_t n, float deviation, float *values) {
+#pragma omp parallel for schedule(static)
+    for (size_t first = 0; first < n; first += PART) {
+        lethe__random random = lethe__random_from(stream, (uint32_t)(2 * first)); /* two words a value */
+        for (size_t i = first; i < n && i < first + PART; i++)
+            values[i] = deviation * lethe__random_normal(&random);
+    }
+}
+
 static void fill_slot(const lethe__slot *slot, lethe__random *random, float *values) {
     switch (slot->fill) {
     case LETHE__FILL_ZERO:
@@ -116,9 +128,7 @@ static void fill_slot(const lethe__slot *slot, lethe__random *random, float *val
     case LETHE__FILL_KAIMING_NORMAL_FAN_OUT:
     case LETHE__FILL_KAIMING_NORMAL_FAN_IN: {
         size_t fan = slot->fill == LETHE__FILL_KAIMING_NORMAL_FAN_OUT ? slot->fan_out : slot->fan_in;
-        float deviation = (float)sqrt(2.0 / (double)fan);
-        for (size_t i = 0; i < slot->size; i++)
-            values[i] = deviation * lethe__random_normal(random);
+        fill_normal(random, slot->size, (float)sqrt(2.0 / (double)fan), values);
         break;
     }
     case LETHE__FILL_UNIFORM_FAN_IN: {
