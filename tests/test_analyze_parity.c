@@ -73,6 +73,11 @@ static void test_dense(void **state) {
     compare("dense");
 }
 
+static void test_90_percent_sparse(void **state) {
+    (void)state;
+    compare("omp_90");
+}
+
 static void test_99_percent_sparse(void **state) {
     (void)state;
     compare("omp_99");
@@ -81,6 +86,7 @@ static void test_99_percent_sparse(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_90_percent_sparse),
         cmocka_unit_test(test_99_percent_sparse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

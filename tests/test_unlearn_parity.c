@@ -92,6 +92,8 @@ static void compare_case(setup *s, const json_t *item) {
     const lethe_unlearn_method *method;
     assert_ok(lethe_unlearn_find(json_string_value(json_object_get(item, "method")), &method));
     void *options = make_options(method, json_object_get(item, "options"));
+    bool official = json_is_true(json_object_get(item, "official"));
+    s->runtime.compat = official ? LETHE_COMPAT_OFFICIAL : LETHE_COMPAT_NONE;
     if (strcmp(method->name, "l1-sparse") == 0)
         assert_ok(lethe_options_set(method->options, options, "l1", "proximal"));
     lethe_model *model = fixture_model("resnet20s", fixture_seed(s->fixture));
