@@ -188,7 +188,7 @@ static void add_squares(const lethe__convolution *c, const lethe__operation *ope
                         int channel, int channels, uint32_t *scratch, float *squares) {
     const lethe__row_kernels *rows = lethe__row_kernels_choose();
     size_t size = c->gradient_size / (size_t)c->forward.out * (size_t)channels;
-    float *gradient = (float *)(scratch + thread_scratch(c));
+    float *gradient = (void *)(scratch + thread_scratch(c));
     for (int i = first; i < last; i++) {
         memset(gradient, 0, size * sizeof *gradient);
         add_images(c, operation, i, i + 1, channel, channels, scratch, gradient);
@@ -274,7 +274,7 @@ static void add_dots(const lethe__convolution *c, lethe__operation *operation, c
     for (int i = 0; i < operation->src.n; i++) {
         uint32_t *padded = by_vector.weights + by_vector.weights_size +
                            (size_t)omp_get_thread_num() * (lethe__pass_padded_size(&by_vector) + to);
-        float *dst = (float *)(padded + lethe__pass_padded_size(&by_vector));
+        float *dst = (void *)(padded + lethe__pass_padded_size(&by_vector));
         const float *src = (const float *)operation->src.data + (size_t)i * from;
         lethe__pass_run_chunk(c, &by_vector, lethe__pass_prepare(&by_vector, src, 1, padded), 1, dst);
         dots[i] += rows->dot(to, dst, (const float *)operation->diff_dst + (size_t)i * to);

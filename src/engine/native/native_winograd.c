@@ -358,7 +358,7 @@ static void add_products(const lethe__winograd *g, const uint32_t *from, const u
 static void weight_gradient(const lethe__winograd *g, const void *src, const void *diff_dst, int n,
                             float *diff_weight, uint32_t *scratch) {
     size_t n_tiles = (size_t)n * g->tiles, n_blocks = (n_tiles + g->block - 1) / g->block;
-    float *groups = (float *)(scratch + (size_t)g->threads * thread_scratch(g));
+    float *groups = (void *)(scratch + (size_t)g->threads * thread_scratch(g));
     memset(groups, 0, g->n_groups * sums_size(g) * sizeof(float));
 #pragma omp parallel for schedule(dynamic) num_threads(g->threads)
     for (size_t group = 0; group < g->n_groups; group++) {
