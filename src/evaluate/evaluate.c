@@ -39,7 +39,7 @@ const lethe_option lethe_evaluate_option_table[] = {
      .choices = "confidence|all",
      .help =
          "what the membership predictor sees: the confidence, which is the paper's number, or each of the "
-         "five features in turn"},
+         "five features in turn (a threshold takes numbers, not the vector of probabilities)"},
     {.name = "mia-samples",
      .type = LETHE_OPTION_SIZE,
      .offset = offsetof(lethe_evaluate_options, mia_samples),
