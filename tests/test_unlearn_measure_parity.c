@@ -145,8 +145,11 @@ static void diagonals_with_chosen_kernels(void **state) {
     compare_diagonals(LETHE_BACKEND_AUTO);
 }
 
+/* This and the last one take minutes: only where LETHE_SLOW_TESTS is set. */
 static void influence_with_reference_kernels(void **state) {
     (void)state;
+    if (getenv("LETHE_SLOW_TESTS") == NULL)
+        skip();
     compare_influence(LETHE_BACKEND_REF);
 }
 
@@ -157,6 +160,8 @@ static void influence_with_chosen_kernels(void **state) {
 
 static void solves_at_the_lesser_damping(void **state) {
     (void)state;
+    if (getenv("LETHE_SLOW_TESTS") == NULL)
+        skip();
     open_parity("influence_resnet20s", LETHE_BACKEND_AUTO, 64, 16);
     lethe__measurement m;
     assert_ok(lethe__measurement_open(&m, p.trainer, "test", 40, 100000));
@@ -165,18 +170,11 @@ static void solves_at_the_lesser_damping(void **state) {
     close_parity();
 }
 
-/* With the argument `long`: what takes minutes. */
-int main(int argc, char **argv) {
-    const struct CMUnitTest minutes[] = {
-        cmocka_unit_test(influence_with_reference_kernels),
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(diagonals_with_reference_kernels), cmocka_unit_test(diagonals_with_chosen_kernels),
+        cmocka_unit_test(influence_with_reference_kernels), cmocka_unit_test(influence_with_chosen_kernels),
         cmocka_unit_test(solves_at_the_lesser_damping),
     };
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(diagonals_with_reference_kernels),
-        cmocka_unit_test(diagonals_with_chosen_kernels),
-        cmocka_unit_test(influence_with_chosen_kernels),
-    };
-    if (argc > 1 && strcmp(argv[1], "long") == 0)
-        return cmocka_run_group_tests(minutes, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
