@@ -87,21 +87,39 @@ INLINE void results(const lethe__winograd_tile *tile, const bool bf16) {
     }
 }
 
-static void source(const lethe__winograd_tile *tile) {
+INLINE void store_points(const lethe__winograd_tile *tile, size_t c, const vector points[POINTS],
+                         const bool bf16) {
+    for (size_t i = 0; i < POINTS; i++)
+        store_value(tile->points, i * tile->pitch + c, points[i], bf16);
+}
+
+INLINE void store_pairs(const lethe__winograd_tile *tile, size_t c, const vector one[POINTS],
+                        const vector other[POINTS]) {
+    for (size_t i = 0; i < POINTS; i++)
+        store((float *)tile->points + i * tile->pitch + c, pair_up(round_bf16(one[i]), round_bf16(other[i])));
+}
+
+INLINE void sources(const lethe__winograd_tile *tile, const bool bf16) {
     for (size_t c = 0; c < tile->channels; c += LANES) {
         vector points[POINTS];
-        source_points(tile, c, false, points);
-        for (size_t i = 0; i < POINTS; i++)
-            store_value(tile->points, i * tile->pitch + c, points[i], false);
+        source_points(tile, c, bf16, points);
+        store_points(tile, c, points, bf16);
     }
 }
 
+static void source(const lethe__winograd_tile *tile) {
+    sources(tile, false);
+}
+
 static void source_bf16(const lethe__winograd_tile *tile) {
+    sources(tile, true);
+}
+
+static void gradient(const lethe__winograd_tile *tile) {
     for (size_t c = 0; c < tile->channels; c += LANES) {
         vector points[POINTS];
-        source_points(tile, c, true, points);
-        for (size_t i = 0; i < POINTS; i++)
-            store_value(tile->points, i * tile->pitch + c, points[i], true);
+        gradient_points(tile, c, false, points);
+        store_points(tile, c, points, false);
     }
 }
 
@@ -110,18 +128,7 @@ static void source_pair(const lethe__winograd_tile *first, const lethe__winograd
         vector one[POINTS], other[POINTS];
         source_points(first, c, true, one);
         source_points(second, c, true, other);
-        for (size_t i = 0; i < POINTS; i++)
-            store((float *)first->points + i * first->pitch + c,
-                  pair_up(round_bf16(one[i]), round_bf16(other[i])));
-    }
-}
-
-static void gradient(const lethe__winograd_tile *tile) {
-    for (size_t c = 0; c < tile->channels; c += LANES) {
-        vector points[POINTS];
-        gradient_points(tile, c, false, points);
-        for (size_t i = 0; i < POINTS; i++)
-            store_value(tile->points, i * tile->pitch + c, points[i], false);
+        store_pairs(first, c, one, other);
     }
 }
 
@@ -130,9 +137,7 @@ static void gradient_pair(const lethe__winograd_tile *first, const lethe__winogr
         vector one[POINTS], other[POINTS];
         gradient_points(first, c, true, one);
         gradient_points(second, c, true, other);
-        for (size_t i = 0; i < POINTS; i++)
-            store((float *)first->points + i * first->pitch + c,
-                  pair_up(round_bf16(one[i]), round_bf16(other[i])));
+        store_pairs(first, c, one, other);
     }
 }
 
