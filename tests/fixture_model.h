@@ -64,10 +64,11 @@ static inline void fixture_calm(lethe_model *model) {
 
 /* Compares every slot of a flat vector with a fixture's object of digests. */
 static inline void fixture_compare_slots(const json_t *digests, const lethe__slot *slots, size_t n,
-                                         const float *values, double tolerance, double floor_) {
+                                         const float *values, double tolerance, double floor_,
+                                         double singles) {
     for (size_t i = 0; i < n; i++)
         fixture_compare(json_object_get(digests, slots[i].name), slots[i].name, values + slots[i].offset,
-                        slots[i].size, tolerance, floor_);
+                        slots[i].size, tolerance, floor_, singles);
 }
 
 /* The largest norm among a fixture's digests: true zeros are compared against it. */

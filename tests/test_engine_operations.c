@@ -203,7 +203,8 @@ static void check_repeats(operation_rig *rig, const setting *s) {
     operation_rig again;
     setting other = *s; /* our own kernels promise the same bits for any number of threads */
     const char *name = s->implementation->name;
-    if (strcmp(name, "native") == 0 || strcmp(name, "winograd") == 0 || strcmp(name, "amx") == 0)
+    if (strcmp(name, "native") == 0 || strcmp(name, "winograd") == 0 || strcmp(name, "winograd4") == 0 ||
+        strcmp(name, "amx") == 0)
         other.threads = 3 - s->threads;
     assert_true(open_rig(&again, &other));
     run_rig(rig, s);

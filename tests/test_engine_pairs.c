@@ -1,8 +1,7 @@
-/* test_engine_pairs.c - bf16 values multiplied in pairs: the tiles of every instruction set that runs here,
- * and what Winograd's algorithm makes of values that do not fit its points exactly. */
+/* test_engine_pairs.c - bf16 values multiplied in pairs: the tiles of every instruction set that runs here.
+ */
 #include "engine/native/convolution_kernels.h"
 #include "engine/native/native.h"
-#include "engine/native/winograd_kernels.h"
 #include "operation_cases.h"
 #include <math.h>
 #include <setjmp.h>
@@ -113,67 +112,10 @@ static void a_pair_has_a_first_and_a_second(void **state) {
     }
 }
 
-/* --- Winograd --- */
-
-static void fill_block(operation_rig *rig, int block, lethe__dtype dtype, uint32_t stream) {
-    size_t n = rig->bytes[block] / lethe__dtype_bytes(dtype);
-    lethe__random random = lethe__random_open(7, LETHE__RANDOM_SYNTHETIC, 0, stream);
-    for (size_t i = 0; i < n; i++)
-        value_set(rig->blocks[block], dtype, i, (float)lethe__random_below(&random, 1 << 20) / (1 << 19) - 1);
-}
-
-static void run_case(operation_rig *rig, const operation_case *c, const lethe__implementation *by) {
-    rig_describe(rig, c, LETHE__BF16, 1);
-    assert_int_equal(rig_create(rig, by), LETHE_OK);
-    assert_non_null(rig->operation.implementation);
-    fill_block(rig, RIG_SRC, LETHE__BF16, 1);
-    fill_block(rig, RIG_DIFF_DST, LETHE__BF16, 2);
-    fill_block(rig, RIG_PARAMETERS, LETHE__F32, 3);
-    rig->operation.weights->version++;
-    assert_int_equal(rig_forward(rig, LETHE__MODE_TRAIN), LETHE_OK);
-    assert_int_equal(rig_backward(rig, LETHE__MODE_TRAIN), LETHE_OK);
-}
-
-static double distance(const operation_rig *a, const operation_rig *b, int block, lethe__dtype dtype) {
-    double error = 0, norm = 0;
-    for (size_t i = 0; i < a->bytes[block] / lethe__dtype_bytes(dtype); i++) {
-        double x = (double)value_get(a->blocks[block], dtype, i),
-               y = (double)value_get(b->blocks[block], dtype, i);
-        error += (x - y) * (x - y);
-        norm += y * y;
-    }
-    return sqrt(error / norm);
-}
-
-/* Two roundings more than the reference has: of sources and filters at the points. */
-static void winograd_rounds_its_points(void **state) {
-    (void)state;
-    static const operation_case cases[] = {
-        {"64 channels", LETHE__CONVOLUTION, 3, 8, 8, 64, 64, 3, 1, 1, .bias = false},
-        {"an odd number of tiles", LETHE__CONVOLUTION, 1, 5, 5, 64, 32, 3, 1, 1, .bias = false},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        operation_rig fast, plain;
-        run_case(&fast, &cases[i], &lethe__native_winograd);
-        run_case(&plain, &cases[i], &lethe__ref_convolution);
-        double dst = distance(&fast, &plain, RIG_DST, LETHE__BF16),
-               diff_src = distance(&fast, &plain, RIG_DIFF_SRC, LETHE__BF16),
-               weights = distance(&fast, &plain, RIG_GRADIENTS, LETHE__F32);
-        print_message("%s: %.2g of dst, %.2g of diff_src, %.2g of diff_weight\n", cases[i].name, dst,
-                      diff_src, weights);
-        assert_true(dst > 0 && dst < 7e-3);
-        assert_true(diff_src > 0 && diff_src < 7e-3);
-        assert_true(weights > 0 && weights < 7e-3);
-        rig_destroy(&fast);
-        rig_destroy(&plain);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_values_of_a_pair_are_multiplied),
         cmocka_unit_test(a_pair_has_a_first_and_a_second),
-        cmocka_unit_test(winograd_rounds_its_points),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

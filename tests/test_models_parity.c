@@ -106,7 +106,7 @@ static void compare_gradients(const parity_run *run, const parity_case *parity, 
     const json_t *digests = json_object_get(run->fixture, key);
     fixture_compare_slots(digests, run->model->graph->parameters, run->model->graph->n_parameters,
                           run->model->weights.gradients, run->gradient_tolerance,
-                          1e-5 * fixture_largest_norm(digests));
+                          1e-5 * fixture_largest_norm(digests), FIXTURE_COMPUTED);
 }
 
 static void check_network(const parity_case *parity) {
@@ -117,7 +117,8 @@ static void check_network(const parity_case *parity) {
     assert_int_equal(lethe_model_parameter_count(run.model),
                      json_integer_value(json_object_get(run.fixture, "parameters")));
     fixture_compare_slots(json_object_get(run.fixture, "filled"), run.model->graph->parameters,
-                          run.model->graph->n_parameters, run.model->weights.parameters, 1e-7, 0);
+                          run.model->graph->n_parameters, run.model->weights.parameters, 1e-7, 0,
+                          FIXTURE_COMPUTED);
     double loss_tolerance = parity->precision == LETHE_PRECISION_BF16 ? 0.03 : 1e-5;
 
     double loss = run_step(&run, LETHE__MODE_GRADIENT, logits);
@@ -134,7 +135,7 @@ static void check_network(const parity_case *parity) {
     compare_gradients(&run, parity, "train_gradients");
     fixture_compare_slots(json_object_get(run.fixture, "buffers_after_one_forward"),
                           run.model->graph->buffers, run.model->graph->n_buffers, run.model->weights.buffers,
-                          parity->precision == LETHE_PRECISION_BF16 ? 0.03 : 1e-4, 0);
+                          parity->precision == LETHE_PRECISION_BF16 ? 0.03 : 1e-4, 0, FIXTURE_COMPUTED);
     close_run(&run);
 }
 

@@ -264,9 +264,10 @@ static void compare_steps(steps_run *run, lethe_backend backend) {
     const json_t *parameters = json_object_get(run->item, "parameters");
     /* a layer whose weights are all masked has a gradient of rounding errors only */
     fixture_compare_slots(parameters, model->graph->parameters, model->graph->n_parameters,
-                          model->weights.parameters, tolerance, 1e-5 * fixture_largest_norm(parameters));
+                          model->weights.parameters, tolerance, 1e-5 * fixture_largest_norm(parameters),
+                          FIXTURE_TRAINED);
     fixture_compare_slots(json_object_get(run->item, "buffers"), model->graph->buffers,
-                          model->graph->n_buffers, model->weights.buffers, tolerance, 1e-7);
+                          model->graph->n_buffers, model->weights.buffers, tolerance, 1e-7, FIXTURE_TRAINED);
     lethe__executor_destroy(&run->executor);
     lethe__free(run->velocity);
     lethe_model_destroy(&run->model);

@@ -64,7 +64,7 @@ static void close_parity(void) {
 static void compare(const char *key, const json_t *object, const float *values, double tolerance) {
     const json_t *digests = json_object_get(object, key);
     fixture_compare_slots(digests, p.model->graph->parameters, p.model->graph->n_parameters, values,
-                          tolerance, 1e-5 * fixture_largest_norm(digests));
+                          tolerance, 1e-5 * fixture_largest_norm(digests), FIXTURE_COMPUTED);
 }
 
 static void compare_diagonals(lethe_backend backend) {

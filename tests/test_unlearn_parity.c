@@ -101,9 +101,10 @@ static void compare_case(setup *s, const json_t *item) {
     double tolerance = fmax(1e-4, 4 * fixture_number(item, "pytorch_float32_error")), zeros = 0;
     const json_t *parameters = json_object_get(item, "parameters");
     fixture_compare_slots(parameters, model->graph->parameters, model->graph->n_parameters,
-                          model->weights.parameters, tolerance, 1e-5 * fixture_largest_norm(parameters));
+                          model->weights.parameters, tolerance, 1e-5 * fixture_largest_norm(parameters),
+                          FIXTURE_TRAINED);
     fixture_compare_slots(json_object_get(item, "buffers"), model->graph->buffers, model->graph->n_buffers,
-                          model->weights.buffers, fmax(1e-3, tolerance), 1e-4);
+                          model->weights.buffers, fmax(1e-3, tolerance), 1e-4, FIXTURE_TRAINED);
     for (size_t i = 0; i < model->graph->parameter_size; i++)
         zeros += model->weights.parameters[i] == 0;
     /* weights at the very threshold may fall to either side */

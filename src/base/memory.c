@@ -15,8 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 64, CHUNK_BYTES = 8192 };
+enum { HUGE_PAGE = 2 << 20, LARGE = 4 * HUGE_PAGE };
 
 static atomic_uint_fast64_t allocations;
 static atomic_uint_fast64_t fail_at;
@@ -45,12 +47,26 @@ static void *get_pointer(void **from) {
     return block;
 }
 
+/* Large blocks are asked for in huge pages: with pages of 4 KiB a pass over a batch misses the translation
+ * buffers all the time. That the kernel may refuse is all the same. */
+static void *obtain(size_t bytes) {
+    if (bytes < LARGE || bytes > PTRDIFF_MAX - HUGE_PAGE)
+        return aligned_alloc(ALIGNMENT, bytes);
+    size_t whole = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *block = aligned_alloc(HUGE_PAGE, whole);
+#ifdef MADV_HUGEPAGE
+    if (block != NULL)
+        (void)madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+    return block;
+}
+
 lethe_status lethe__allocate_(size_t n, size_t size, void **out) {
     uint64_t serial = atomic_fetch_add(&allocations, 1) + 1;
     size_t bytes;
     void *block = NULL;
     if (serial != atomic_load(&fail_at) && padded_bytes(n, size, &bytes))
-        block = aligned_alloc(ALIGNMENT, bytes);
+        block = obtain(bytes);
     if (block == NULL)
         LETHE_FAIL(LETHE_MEMORY, "out of memory: %zu elements of %zu bytes could not be allocated", n, size);
     memset(block, 0, bytes);

@@ -5,12 +5,12 @@
  * test_engine_operations then compares it with the reference. */
 #include "engine/implementations.h"
 
-enum { MAX_IMPLEMENTATIONS = 5 };
+enum { MAX_IMPLEMENTATIONS = 6 };
 
 static const lethe__implementation *const lists[LETHE__OP_KINDS][MAX_IMPLEMENTATIONS + 1] = {
     [LETHE__NORMALISE] = {&lethe__native_normalise, &lethe__ref_normalise},
-    [LETHE__CONVOLUTION] = {&lethe__amx_convolution, &lethe__native_winograd, &lethe__native_convolution,
-                            &lethe__onednn_convolution, &lethe__ref_convolution},
+    [LETHE__CONVOLUTION] = {&lethe__amx_convolution, &lethe__native_winograd_4, &lethe__native_winograd,
+                            &lethe__native_convolution, &lethe__onednn_convolution, &lethe__ref_convolution},
     [LETHE__BATCHNORM] = {&lethe__native_batchnorm, &lethe__ref_batchnorm},
     [LETHE__MAX_POOL] = {&lethe__native_max_pool, &lethe__ref_max_pool},
     [LETHE__GLOBAL_POOL] = {&lethe__native_global_pool, &lethe__ref_global_pool},

@@ -8,8 +8,9 @@ extern const lethe__implementation lethe__amx_convolution;
 
 extern const lethe__implementation lethe__onednn_convolution, lethe__onednn_linear;
 
-extern const lethe__implementation lethe__native_normalise, lethe__native_winograd, lethe__native_convolution,
-    lethe__native_batchnorm, lethe__native_max_pool, lethe__native_global_pool, lethe__native_pad_shortcut;
+extern const lethe__implementation lethe__native_normalise, lethe__native_winograd, lethe__native_winograd_4,
+    lethe__native_convolution, lethe__native_batchnorm, lethe__native_max_pool, lethe__native_global_pool,
+    lethe__native_pad_shortcut;
 
 extern const lethe__implementation lethe__ref_normalise, lethe__ref_convolution, lethe__ref_batchnorm,
     lethe__ref_max_pool, lethe__ref_global_pool, lethe__ref_pad_shortcut, lethe__ref_linear;

@@ -20,7 +20,7 @@
 #include "engine/native/convolution_kernels.h"
 #include "engine/native/vector.h"
 
-enum { PIXELS = LANES == 16 ? 12 : 6 };
+enum { PIXELS = LANES == 16 ? 12 : 6, SHORT_SUM = 32 };
 
 /* sum + a b, of floats or of pairs */
 INLINE vector multiply_add(vector sum, vector a, vector b, const bool pairs) {
@@ -86,10 +86,45 @@ static void pair_tiles(const lethe__tile_task *task) {
         forward_tiles(task, 1, true);
 }
 
+/* Rows first .. first + count - 1 of a product. Three rows share a pointer: more would not fit the registers.
+ * A long sum is one of short sums, which loses much less: its error grows with the length. */
+INLINE void product_tile(const lethe__product_task *task, size_t first, const int count, const int vectors,
+                         const bool pairs) {
+    const size_t src_step = task->src_step, dst_step = task->dst_step;
+    const float *weights = task->weights;
+    const word *rows[PIXELS / 3];
+    for (int j = 0; j < count; j += 3)
+        rows[j / 3] = (const word *)task->src + (first + (size_t)j) * src_step;
+    for (size_t done = 0, n; done < task->run; done += n) {
+        vector sums[PIXELS][2];
+        for (int j = 0; j < count; j++)
+            for (int v = 0; v < vectors; v++)
+                sums[j][v] = (vector){0};
+        n = task->run - done < SHORT_SUM ? task->run - done : SHORT_SUM;
+        for (size_t k = n; k > 0; k--) {
+            vector w[2];
+            for (int v = 0; v < vectors; v++)
+                w[v] = load(weights + v * LANES);
+            weights += vectors * LANES;
+            for (int j = 0; j < count; j++)
+                for (int v = 0; v < vectors; v++)
+                    sums[j][v] = multiply_add(sums[j][v], w[v],
+                                              broadcast(rows[j / 3][(size_t)(j % 3) * src_step]), pairs);
+            for (int j = 0; j < count; j += 3)
+                rows[j / 3]++;
+        }
+        for (int j = 0; j < count; j++)
+            for (int v = 0; v < vectors; v++) {
+                float *to = task->dst + (first + (size_t)j) * dst_step + v * LANES;
+                store(to, done == 0 ? sums[j][v] : load(to) + sums[j][v]);
+            }
+    }
+}
+
 /* Rows first .. first + count - 1 of diff_weights. */
 INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const int count, const int vectors,
                           const bool pairs) {
-    vector sums[PIXELS > 9 ? PIXELS : 9][2];
+    vector sums[PIXELS][2];
     for (int j = 0; j < count; j++)
         for (int v = 0; v < vectors; v++)
             sums[j][v] = (vector){0};
@@ -116,17 +151,44 @@ INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const 
         }
 }
 
-INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors, const bool pairs) {
-    size_t first = 0;
-    for (; first + PIXELS <= task->run; first += PIXELS)
-        gradient_tile(task, first, PIXELS, vectors, pairs);
-    /* a run is 3 * channels long for the usual filters: nines and threes are what is left of it */
-    for (; 9 * vectors <= 2 * PIXELS && first + 9 <= task->run; first += 9)
-        gradient_tile(task, first, 9, vectors, pairs);
-    for (; first + 3 <= task->run; first += 3)
-        gradient_tile(task, first, 3, vectors, pairs);
-    for (; first < task->run; first++)
-        gradient_tile(task, first, 1, vectors, pairs);
+/* Cuts `rows` into tiles as equal as that goes, since short ones have too few sums to fill the multipliers:
+ * TILE(first, count) with constant counts. */
+#define FOR_TILES(rows, TILE)                                                                                \
+    for (size_t i_ = 0, n_ = ((rows) + PIXELS - 1) / PIXELS; i_ < n_; i_++) {                                \
+        size_t first_ = (rows)*i_ / n_;                                                                      \
+        switch ((rows) * (i_ + 1) / n_ - first_) {                                                           \
+            CASE(1, TILE)                                                                                    \
+            CASE(2, TILE)                                                                                    \
+            CASE(3, TILE)                                                                                    \
+            CASE(4, TILE) CASE(5, TILE) CASE(6, TILE) CASE(7, TILE) CASE(8, TILE) CASE(9, TILE)              \
+                CASE(10, TILE) CASE(11, TILE) CASE(12, TILE)                                                 \
+        }                                                                                                    \
+    }
+#define CASE(count, TILE)                                                                                    \
+    case count:                                                                                              \
+        if (count <= PIXELS)                                                                                 \
+            TILE(task, first_, count <= PIXELS ? count : 1, vectors, pairs);                                 \
+        break;
+
+INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors,
+                          const bool pairs){FOR_TILES(task->run, gradient_tile)}
+
+INLINE void product_rows(const lethe__product_task *task, const int vectors, const bool pairs) {
+    FOR_TILES(task->n, product_tile)
+}
+
+static void product(const lethe__product_task *task) {
+    if (task->vectors == 2)
+        product_rows(task, 2, false);
+    else
+        product_rows(task, 1, false);
+}
+
+static void pair_product(const lethe__product_task *task) {
+    if (task->vectors == 2)
+        product_rows(task, 2, true);
+    else
+        product_rows(task, 1, true);
 }
 
 static void gradient(const lethe__gradient_task *task) {
@@ -157,6 +219,8 @@ static void pair(const lethe__pairing *p) {
 const lethe__convolution_kernels TABLE_NAME(LETHE__ISA) = {.lanes = LANES,
                                                            .pixels = PIXELS,
                                                            .tiles = tiles,
+                                                           .product = product,
+                                                           .pair_product = pair_product,
                                                            .gradient = gradient,
                                                            .pair_tiles = pair_tiles,
                                                            .pair_gradient = pair_gradient,

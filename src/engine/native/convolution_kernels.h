@@ -26,6 +26,15 @@ typedef struct lethe__tile_task {
     int vectors;
 } lethe__tile_task;
 
+/* The same of pixels that lie evenly spaced, and a filter of one tap: dst[j * dst_step + o] = sum over k <
+ * run of src[j * src_step + k] * weights[k][o] for j < n. */
+typedef struct lethe__product_task {
+    const void *src, *weights; /* words */
+    float *dst;
+    size_t n, src_step, dst_step, run;
+    int vectors;
+} lethe__product_task;
+
 /* The weight gradient of one filter row for one block of output channels:
  *     diff_weights[k][o] += sum over i < images, y < height, x < width of
  *                           src[i * src_image + y * src_row + x * src_step + k] * diff_dst[p++][o]
@@ -48,8 +57,10 @@ typedef struct lethe__pairing {
 typedef struct lethe__convolution_kernels {
     size_t lanes, pixels;
     void (*tiles)(const lethe__tile_task *task); /* of floats */
+    void (*product)(const lethe__product_task *task);
     void (*gradient)(const lethe__gradient_task *task);
     void (*pair_tiles)(const lethe__tile_task *task); /* of pairs */
+    void (*pair_product)(const lethe__product_task *task);
     void (*pair_gradient)(const lethe__gradient_task *task);
     void (*pair)(const lethe__pairing *pairing);
 } lethe__convolution_kernels;

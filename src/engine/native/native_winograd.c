@@ -1,27 +1,33 @@
-/* native_winograd.c - 3x3 convolution of stride 1 by Winograd's F(2x2, 3x3) (Lavin and Gray 2015, "Fast
+/* native_winograd.c - 3x3 convolution of stride 1 by Winograd's algorithm (Lavin and Gray 2015, "Fast
  * Algorithms for Convolutional Neural Networks", arXiv 1509.09308).
  *
- * A map is cut into tiles of 2x2 results, each of which sees 4x4 source pixels. Pixels, filters and results
- * are changed into 16 points, in which a convolution is a product point by point, summed over channels:
+ * A map is cut into tiles of m x m results, each of which sees (m + 2) x (m + 2) source pixels. Pixels,
+ * filters and results are changed into as many points, in which a convolution is a product point by point,
+ * summed over channels (the matrices are drawn in winograd_kernels.c and winograd_filter_kernels.c):
  *
- *     results = A' [ sum over in (G g G') * (B' d B) ] A        G = | 1    0    0  |
- *                                                                   | 1/2  1/2 1/2 |
- *     so that each of the 16 points is a matrix product             | 1/2 -1/2 1/2 |
- *     [tiles, in] x [in, out]: 16 multiplications where             | 0    0    1  |
- *     the definition takes 36.
+ *     results = A' [ sum over in (G g G') * (B' d B) ] A
  *
- * The weight gradient turns the same sum round: G' [ sum over tiles (B' d B) * (A diff A') ] G. B, A and G
- * hold 0, 1 and 1/2 only, so that f32 loses little: some 2e-7 of the norm. The products use the register
- * tiles of convolution_kernels.c (a "run" is the channels of one tile at one point), the transforms those of
- * winograd_kernels.c.
+ * so that each point is a matrix product [tiles, in] x [in, out]. The weight gradient turns the same sum
+ * round: G' [ sum over tiles (B' d B) * (A diff A') ] G. The products use the register tiles of
+ * convolution_kernels.c (a "run" is the channels of one tile at one point).
  *
- * In bf16 the points of sources and filters are rounded to bf16, and multiplied in pairs: of channels, or for
- * the weight gradient of tiles. Sums stay f32 until a result is stored. These roundings come to 4e-3 of the
- * norm, where rounding the result costs 2e-3 (test_engine_pairs).
+ *                             multiplications      error in 1e-7 of the norm, f32, by channels       bf16
+ *                                a result          16      64     128     256     512
+ *     direct                        9               2       4       6       7      10       2e-3 (its
+ * rounding) "winograd",  m = 2       16 / 4 = 4           1       2       2       2       2       4e-3
+ *     "winograd4", m = 4      36 / 16 = 2.25        5       6       7       8       8       (2e-2: f32 alone)
+ *
+ * So the larger tile comes first where it is about as exact as the direct sum, from 128 channels on; where it
+ * is merely faster, `lethe bench ops --save` finds it. Its points 0, sqrt 2, 1 / sqrt 2, their opposites and
+ * infinity halve the error of the usual 0, 1, 2. Sums over channels are taken in short ones
+ * (convolution_kernels.c), which halves it again for 256 channels.
+ *
+ * In bf16 points are multiplied in pairs: of channels, or for the weight gradient of tiles. Sums stay f32
+ * until a result is stored.
  *
  * Work is cut into blocks of tiles, such that a block's points stay in the second-level cache. No sum crosses
- * tiles but that of the weight gradient, which is taken in groups of tiles that depend on the shape alone,
- * and added in their order: the same bits for any number of threads. */
+ * tiles but that of the weight gradient, which is cut by the shape alone: the same bits for any number of
+ * threads. */
 #include "engine/native/native_winograd.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -29,17 +35,23 @@
 #include <omp.h>
 #include <string.h>
 
-enum { POINTS = LETHE__WINOGRAD_POINTS, SKEW = 16, MAX_GROUPS = 8 };
+enum { TAPS = 9, SKEW = 16, CACHE = 110592 /* words */ };
 
 typedef struct directions {
     lethe__winograd forward, backward; /* backward.weights NULL: diff_src is not wanted */
 } directions;
 
-static const lethe__winograd_kernels *choose_transforms(void) {
+static void choose_transforms(lethe__winograd *g) {
     static const lethe__winograd_kernels *const sets[] = {
         &lethe__winograd_kernels_baseline, &lethe__winograd_kernels_avx2, &lethe__winograd_kernels_avx512,
         &lethe__winograd_kernels_avx512bf16};
-    return sets[lethe__isa_choose()];
+    static const lethe__winograd_filter_kernels *const filter_sets[] = {
+        &lethe__winograd_filter_kernels_baseline, &lethe__winograd_filter_kernels_avx2,
+        &lethe__winograd_filter_kernels_avx512, &lethe__winograd_filter_kernels_avx512bf16};
+    const lethe__winograd_kernels *set = sets[lethe__isa_choose()];
+    const lethe__winograd_filter_kernels *filters = filter_sets[lethe__isa_choose()];
+    g->transforms = g->pairs ? &set->bf16_2 : g->side == 2 ? &set->f32_2 : &set->f32_4;
+    g->filters = g->pairs ? &filters->bf16_2 : g->side == 2 ? &filters->f32_2 : &filters->f32_4;
 }
 
 static bool supports(const lethe__operation *operation) {
@@ -52,48 +64,76 @@ static bool supports(const lethe__operation *operation) {
            src->c % lanes == 0 && dst->c % lanes == 0 && src->h > 1 && src->w > 1;
 }
 
-/* Where the transforms repay, by `lethe bench ops` on AVX2 and AVX-512: from 32 channels on at every size,
- * even 7x7, where a tile in four lies partly beyond the map; with 16 channels not. In bf16 products are
- * cheaper: from 64. */
+static bool supports_4(const lethe__operation *operation) {
+    return supports(operation) && operation->src.dtype == LETHE__F32;
+}
+
+/* Where the transforms repay, by `lethe bench ops` on AVX2 and AVX-512: from 16 channels on, in bf16 from 32,
+ * at every size, even 7x7, where a tile in four lies partly beyond the map. */
 static bool prefers(const lethe__operation *operation) {
-    int least = operation->src.dtype == LETHE__BF16 ? 64 : 32;
+    int least = operation->src.dtype == LETHE__BF16 ? 32 : 16;
     return operation->src.c >= least && operation->dst.c >= least;
 }
 
-/* --- sizes, in words --- */
-
-/* From point to point of a block: a little more than the values, since 16 streams a multiple of 4 KiB apart
- * would fight for the same places of the first-level cache. */
-static size_t pitch_of_sources(const lethe__winograd *g) {
-    return g->block * (size_t)g->words + SKEW;
+static bool prefers_4(const lethe__operation *operation) {
+    return operation->src.c >= 128 && operation->dst.c >= 128 && operation->src.h > 2 && operation->src.w > 2;
 }
 
-static size_t pitch_of_results(const lethe__winograd *g) {
-    return g->block * (size_t)g->out + SKEW;
+/* --- memory --- */
+
+/* Of one pixel of the wider side. */
+static size_t pixel_size(const lethe__winograd *g) {
+    return (size_t)(g->in > g->out ? g->in : g->out);
 }
 
-/* Two tiles of pixels. */
-static size_t edge_size(const lethe__winograd *g) {
-    return 2 * POINTS * (size_t)(g->in > g->out ? g->in : g->out);
+static size_t n_channel_blocks(const lethe__winograd *g) {
+    size_t two = (size_t)lethe__winograd_two(g);
+    return ((size_t)g->out + two - 1) / two;
 }
 
-/* A thread's points of both sides, two tiles at the edge of a map, and a packed block of channels. */
-static size_t thread_scratch(const lethe__winograd *g) {
-    return POINTS * (pitch_of_sources(g) + pitch_of_results(g)) + edge_size(g) +
-           g->block * 2 * g->kernels->lanes;
+/* Words from point to point of n tiles; those of pairs of tiles have room for an odd last one. */
+static size_t source_pitch(const lethe__winograd *g, size_t n) {
+    return (n + n % 2) * (size_t)g->words + SKEW;
+}
+static size_t result_pitch(const lethe__winograd *g, size_t n) {
+    return n * (size_t)lethe__winograd_two(g) + SKEW;
 }
 
-static size_t sums_size(const lethe__winograd *g) {
-    return POINTS * lethe__winograd_sums(g, g->out);
+size_t lethe__winograd_work_size(const lethe__winograd *g, size_t n) {
+    return g->n_points * (source_pitch(g, n) + n_channel_blocks(g) * result_pitch(g, n)) + 2 * pixel_size(g);
+}
+
+lethe__winograd_work lethe__winograd_open(const lethe__winograd *g, size_t n, uint32_t *memory) {
+    lethe__winograd_work work = {.source_pitch = source_pitch(g, n), .result_pitch = result_pitch(g, n)};
+    work.sources = memory;
+    work.results = work.sources + g->n_points * work.source_pitch;
+    work.zeros = work.results + g->n_points * n_channel_blocks(g) * work.result_pitch;
+    work.waste = (uint32_t *)work.zeros + pixel_size(g);
+    memset(work.zeros, 0, pixel_size(g) * sizeof(uint32_t));
+    return work;
+}
+
+/* Words of the points of the filters of so many output channels. */
+static size_t weights_size(const lethe__winograd *g, int channels) {
+    return g->n_points * (size_t)channels * (size_t)g->words;
 }
 
 /* --- making --- */
 
-static lethe_status make_direction(const lethe__operation *operation, int in, int out, lethe__winograd *g) {
+/* Tiles whose points take about half of the second-level cache, but enough of them to repay the reading of
+ * the filters. Whole rows, so that the results of a block are neighbours in memory. */
+static size_t choose_block(const lethe__winograd *g) {
+    size_t channels = (size_t)(g->in + g->out), most = CACHE / (g->n_points * channels);
+    size_t least = channels > 512 ? 64 : 32;
+    most = most < least ? least : lethe__smaller(most, 96);
+    return g->tiles_x < most ? most / g->tiles_x * g->tiles_x : g->tiles_x;
+}
+
+static lethe_status make_direction(const lethe__operation *operation, int side, int in, int out,
+                                   lethe__winograd *g) {
     const lethe__view *src = &operation->src;
     bool pairs = src->dtype == LETHE__BF16;
     *g = (lethe__winograd){.kernels = lethe__convolution_kernels_choose(),
-                           .transforms = choose_transforms(),
                            .threads = operation->threads,
                            .h = src->h,
                            .w = src->w,
@@ -101,26 +141,17 @@ static lethe_status make_direction(const lethe__operation *operation, int in, in
                            .out = out,
                            .pairs = pairs,
                            .words = pairs ? in / 2 : in,
-                           .tiles_y = (size_t)(src->h + 1) / 2,
-                           .tiles_x = (size_t)(src->w + 1) / 2};
+                           .side = side,
+                           .n_points = (size_t)((side + 2) * (side + 2))};
+    choose_transforms(g);
+    g->tiles_y = (size_t)((src->h + g->side - 1) / g->side);
+    g->tiles_x = (size_t)((src->w + g->side - 1) / g->side);
     g->tiles = g->tiles_y * g->tiles_x;
-    /* a multiple of every register tile; wide layers read more weights a block, so that theirs are larger */
-    g->block = in + out <= 256 ? 48 : 96;
-    /* few groups where one is large: they are memory to be added up */
-    size_t fit = ((size_t)4 << 20) / sums_size(g);
-    g->n_groups = fit > MAX_GROUPS ? MAX_GROUPS : fit < 2 ? 2 : fit;
-    LETHE_TRY(lethe__allocate(g->block, sizeof(int), &g->src_offsets));
-    LETHE_TRY(lethe__allocate(g->block, sizeof(int), &g->dst_offsets));
-    for (size_t i = 0; i < g->block; i++) {
-        g->src_offsets[i] = (int)i * g->words;
-        g->dst_offsets[i] = (int)i * out;
-    }
-    return lethe__allocate(POINTS * lethe__winograd_weights(g, out), sizeof *g->weights, &g->weights);
+    g->block = choose_block(g);
+    return lethe__allocate(weights_size(g, out), sizeof *g->weights, &g->weights);
 }
 
 static void fini_direction(lethe__winograd *g) {
-    lethe__free(g->src_offsets);
-    lethe__free(g->dst_offsets);
     lethe__free(g->weights);
 }
 
@@ -134,251 +165,92 @@ static void destroy(lethe__operation *operation) {
     operation->state = NULL;
 }
 
-static lethe_status create(lethe__operation *operation) {
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static size_t pass_scratch(const lethe__winograd *g) {
+    return (size_t)g->threads * lethe__winograd_work_size(g, g->block);
+}
+
+static lethe_status create_of(lethe__operation *operation, int side) {
     directions *both;
     LETHE_TRY(lethe__allocate(1, sizeof *both, &both));
     operation->state = both;
     int in = operation->src.c, out = operation->dst.c;
-    lethe_status status = make_direction(operation, in, out, &both->forward);
+    lethe_status status = make_direction(operation, side, in, out, &both->forward);
     if (status == LETHE_OK && operation->wants_diff_src)
-        status = make_direction(operation, out, in, &both->backward);
+        status = make_direction(operation, side, out, in, &both->backward);
     if (status != LETHE_OK) {
         destroy(operation);
         return status;
     }
-    size_t each = thread_scratch(&both->forward), words = (size_t)operation->threads * each;
+    size_t words = pass_scratch(&both->forward);
     if (operation->with_gradients)
-        words += both->forward.n_groups * sums_size(&both->forward);
-    if (operation->wants_diff_src && thread_scratch(&both->backward) > each) {
-        size_t backward = (size_t)operation->threads * thread_scratch(&both->backward);
-        words = backward > words ? backward : words;
-    }
+        words = larger(words, lethe__winograd_gradient_scratch(&both->forward, operation->src.n));
+    if (operation->wants_diff_src)
+        words = larger(words, pass_scratch(&both->backward));
     operation->scratch_bytes = words * sizeof(uint32_t);
     return LETHE_OK;
 }
 
-/* --- tiles --- */
-
-typedef struct place {
-    size_t image;
-    int y, x; /* of the first result */
-} place;
-
-static place place_of(const lethe__winograd *g, size_t tile) {
-    size_t in_image = tile % g->tiles;
-    return (place){tile / g->tiles, 2 * (int)(in_image / g->tiles_x), 2 * (int)(in_image % g->tiles_x)};
+static lethe_status create(lethe__operation *operation) {
+    return create_of(operation, 2);
 }
 
-static size_t pixel_at(const lethe__winograd *g, const place *at, int y, int x) {
-    return (at->image * (size_t)g->h + (size_t)y) * (size_t)g->w + (size_t)x;
+static lethe_status create_4(lethe__operation *operation) {
+    return create_of(operation, 4);
 }
 
-static size_t pixel_bytes(const lethe__winograd *g, size_t channels) {
-    return channels * (g->pairs ? sizeof(uint16_t) : sizeof(float));
-}
+/* --- filters --- */
 
-/* A square of pixels that reaches beyond the map, copied to `edge` [side, side, channels]. */
-static void gather(const lethe__winograd *g, const place *at, int y, int x, int side, size_t channels,
-                   const uint8_t *map, uint8_t *edge) {
-    size_t bytes = pixel_bytes(g, channels);
-    for (int i = 0; i < side * side; i++, edge += bytes) {
-        int row = y + i / side, column = x + i % side;
-        bool inside = row >= 0 && row < g->h && column >= 0 && column < g->w;
-        if (inside)
-            memcpy(edge, map + pixel_at(g, at, row, column) * bytes, bytes);
-        else
-            memset(edge, 0, bytes);
-    }
-}
-
-static void scatter(const lethe__winograd *g, const place *at, size_t channels, const uint8_t *edge,
-                    uint8_t *map) {
-    size_t bytes = pixel_bytes(g, channels);
-    for (int i = 0; i < 4; i++, edge += bytes)
-        if (at->y + i / 2 < g->h && at->x + i % 2 < g->w)
-            memcpy(map + pixel_at(g, at, at->y + i / 2, at->x + i % 2) * bytes, edge, bytes);
-}
-
-static bool square_inside(const lethe__winograd *g, int y, int x, int side) {
-    return y >= 0 && x >= 0 && y + side <= g->h && x + side <= g->w;
-}
-
-/* A tile whose pixels lie in `map` (from y, x on), or in `edge` where they do not all exist. */
-static lethe__winograd_tile open_tile(const lethe__winograd *g, const place *at, int y, int x, int side,
-                                      size_t channels, const uint8_t *map, void *edge) {
-    bool inside = square_inside(g, y, x, side);
-    size_t first = inside ? pixel_at(g, at, y, x) * pixel_bytes(g, channels) : 0;
-    return (lethe__winograd_tile){.pixels = inside ? (void *)(map + first) : edge,
-                                  .row = (inside ? (size_t)g->w : (size_t)side) * channels,
-                                  .step = channels,
-                                  .channels = channels};
-}
-
-/* The same with what is read in place. */
-static lethe__winograd_tile read_tile(const lethe__winograd *g, const place *at, int y, int x, int side,
-                                      size_t channels, const uint8_t *map, void *edge) {
-    lethe__winograd_tile tile = open_tile(g, at, y, x, side, channels, map, edge);
-    if (tile.pixels == edge)
-        gather(g, at, y, x, side, channels, map, edge);
-    return tile;
-}
-
-static lethe__winograd_tile source_tile(const lethe__winograd *g, size_t tile, const void *src, void *edge) {
-    place at = place_of(g, tile);
-    return read_tile(g, &at, at.y - 1, at.x - 1, 4, (size_t)g->in, src, edge);
-}
-
-static lethe__winograd_tile gradient_tile(const lethe__winograd *g, size_t tile, const void *diff_dst,
-                                          void *edge) {
-    place at = place_of(g, tile);
-    return read_tile(g, &at, at.y, at.x, 2, (size_t)g->out, diff_dst, edge);
-}
-
-static void sources_to_points(const lethe__winograd *g, const void *src, size_t first, size_t n,
-                              uint32_t *points, void *edge) {
-    for (size_t i = 0; i < n; i++) {
-        lethe__winograd_tile tile = source_tile(g, first + i, src, edge);
-        tile.points = points + i * (size_t)g->words;
-        tile.pitch = pitch_of_sources(g) * (g->pairs ? 2 : 1);
-        (g->pairs ? g->transforms->source_bf16 : g->transforms->source)(&tile);
-    }
-}
-
-static void points_to_results(const lethe__winograd *g, uint32_t *points, size_t first, size_t n, void *dst,
-                              void *edge) {
-    size_t channels = (size_t)g->out;
-    for (size_t i = 0; i < n; i++) {
-        place at = place_of(g, first + i);
-        lethe__winograd_tile tile = open_tile(g, &at, at.y, at.x, 2, channels, dst, edge);
-        tile.points = points + i * channels;
-        tile.pitch = pitch_of_results(g);
-        (g->pairs ? g->transforms->result_bf16 : g->transforms->result)(&tile);
-        if (tile.pixels == edge)
-            scatter(g, &at, channels, edge, dst);
+/* OIHW weights to points; `turned`, inputs and outputs have changed their roles. */
+static void pack(const lethe__winograd *g, const float *weights, bool turned) {
+    int two = lethe__winograd_two(g);
+#pragma omp parallel for schedule(dynamic) num_threads(g->threads)
+    for (int first = 0; first < g->out; first += two) {
+        lethe__winograd_filters filters = {.in = (size_t)g->in,
+                                           .out = (size_t)lethe__block_channels(g->kernels, first, g->out),
+                                           .in_step = turned ? TAPS * (size_t)g->out : TAPS,
+                                           .out_step = turned ? TAPS : TAPS * (size_t)g->in,
+                                           .turned = turned,
+                                           .points = g->weights + weights_size(g, first)};
+        filters.filters = weights + (size_t)first * filters.out_step;
+        g->filters->to_points(&filters);
     }
 }
 
 /* --- forward and backward-data --- */
 
-static void multiply(const lethe__winograd *g, const uint32_t *from, size_t n, uint32_t *to) {
-    int two = 2 * (int)g->kernels->lanes;
-    for (size_t point = 0; point < POINTS; point++)
-        for (int first = 0; first < g->out; first += two) {
-            lethe__tile_task task = {.src = from + point * pitch_of_sources(g),
-                                     .weights = g->weights + point * lethe__winograd_weights(g, g->out) +
-                                                lethe__winograd_weights(g, first),
-                                     .dst = to + point * pitch_of_results(g) + first,
-                                     .src_offsets = g->src_offsets,
-                                     .dst_offsets = g->dst_offsets,
-                                     .n_pixels = n,
-                                     .n_rows = 1,
-                                     .run = (size_t)g->words,
-                                     .vectors = lethe__block_channels(g->kernels, first, g->out) /
-                                                (int)g->kernels->lanes};
-            (g->pairs ? g->kernels->pair_tiles : g->kernels->tiles)(&task);
+/* The points of results of n tiles: at each the product of those of sources and filters. */
+static void multiply(const lethe__winograd *g, size_t n, const lethe__winograd_work *work) {
+    for (size_t point = 0; point < g->n_points; point++)
+        for (int first = 0; first < g->out; first += lethe__winograd_two(g)) {
+            size_t channels = (size_t)lethe__block_channels(g->kernels, first, g->out);
+            lethe__product_task task = {
+                .src = work->sources + point * work->source_pitch,
+                .weights = g->weights + weights_size(g, first) + point * (size_t)g->words * channels,
+                .dst = (float *)lethe__winograd_results(g, work, first) + point * work->result_pitch,
+                .n = n,
+                .src_step = (size_t)g->words,
+                .dst_step = channels,
+                .run = (size_t)g->words,
+                .vectors = (int)(channels / g->kernels->lanes)};
+            (g->pairs ? g->kernels->pair_product : g->kernels->product)(&task);
         }
 }
 
 static void run(const lethe__winograd *g, const void *src, int n, void *dst, uint32_t *scratch) {
-    size_t n_tiles = (size_t)n * g->tiles;
+    size_t n_tiles = (size_t)n * g->tiles, work_size = lethe__winograd_work_size(g, g->block);
 #pragma omp parallel for schedule(dynamic) num_threads(g->threads)
     for (size_t first = 0; first < n_tiles; first += g->block) {
         size_t count = lethe__smaller(g->block, n_tiles - first);
-        uint32_t *from = scratch + (size_t)omp_get_thread_num() * thread_scratch(g),
-                 *to = from + POINTS * pitch_of_sources(g), *edge = to + POINTS * pitch_of_results(g);
-        sources_to_points(g, src, first, count, from, edge);
-        multiply(g, from, count, to);
-        points_to_results(g, to, first, count, dst, edge);
+        lethe__winograd_work work =
+            lethe__winograd_open(g, g->block, scratch + (size_t)omp_get_thread_num() * work_size);
+        lethe__winograd_read_sources(g, src, first, count, &work);
+        multiply(g, count, &work);
+        lethe__winograd_write_results(g, dst, first, count, &work);
     }
-}
-
-/* --- weight gradient --- */
-
-/* A tile of zeros, beside an odd last one. */
-static lethe__winograd_tile no_tile(const lethe__winograd *g, size_t channels, void *edge) {
-    memset(edge, 0, POINTS * pixel_bytes(g, channels));
-    return (lethe__winograd_tile){.pixels = edge, .row = 0, .step = 0, .channels = channels};
-}
-
-/* The points of n tiles of both sides, in words of two tiles. */
-static void pairs_to_points(const lethe__winograd *g, const void *src, const void *diff_dst, size_t first,
-                            size_t n, uint32_t *from, uint32_t *gradients, uint32_t *edge) {
-    size_t in = (size_t)g->in, out = (size_t)g->out;
-    uint32_t *other = edge + edge_size(g) / 2;
-    for (size_t i = 0; i < n; i += 2) {
-        bool whole = i + 1 < n;
-        lethe__winograd_tile one = source_tile(g, first + i, src, edge),
-                             two = whole ? source_tile(g, first + i + 1, src, other) : no_tile(g, in, other);
-        one.points = from + i / 2 * in;
-        one.pitch = pitch_of_sources(g);
-        g->transforms->source_pair(&one, &two);
-        one = gradient_tile(g, first + i, diff_dst, edge);
-        two = whole ? gradient_tile(g, first + i + 1, diff_dst, other) : no_tile(g, out, other);
-        one.points = gradients + i / 2 * out;
-        one.pitch = pitch_of_results(g);
-        g->transforms->gradient_pair(&one, &two);
-    }
-}
-
-static void gradients_to_points(const lethe__winograd *g, const void *diff_dst, size_t first, size_t n,
-                                uint32_t *points, void *edge) {
-    for (size_t i = 0; i < n; i++) {
-        lethe__winograd_tile tile = gradient_tile(g, first + i, diff_dst, edge);
-        tile.points = points + i * (size_t)g->out;
-        tile.pitch = pitch_of_results(g);
-        g->transforms->gradient(&tile);
-    }
-}
-
-/* Adds the products of n tiles, or pairs of tiles, for all points. `packed`: the gradients of one block of
- * channels side by side. */
-static void add_products(const lethe__winograd *g, const uint32_t *from, const uint32_t *gradients, size_t n,
-                         uint32_t *packed, float *sums) {
-    int two = 2 * (int)g->kernels->lanes;
-    for (size_t point = 0; point < POINTS; point++)
-        for (int first = 0; first < g->out; first += two) {
-            size_t channels = (size_t)lethe__block_channels(g->kernels, first, g->out);
-            const uint32_t *row = gradients + point * pitch_of_results(g) + first;
-            for (size_t i = 0; i < n; i++)
-                memcpy(packed + i * channels, row + i * (size_t)g->out, channels * sizeof *packed);
-            lethe__gradient_task task = {.src = from + point * pitch_of_sources(g),
-                                         .diff_dst = packed,
-                                         .diff_weights = sums + point * lethe__winograd_sums(g, g->out) +
-                                                         lethe__winograd_sums(g, first),
-                                         .images = 1,
-                                         .height = 1,
-                                         .width = n,
-                                         .src_step = (size_t)g->in,
-                                         .run = (size_t)g->in,
-                                         .vectors = (int)(channels / g->kernels->lanes)};
-            (g->pairs ? g->kernels->pair_gradient : g->kernels->gradient)(&task);
-        }
-}
-
-static void weight_gradient(const lethe__winograd *g, const void *src, const void *diff_dst, int n,
-                            float *diff_weight, uint32_t *scratch) {
-    size_t n_tiles = (size_t)n * g->tiles, n_blocks = (n_tiles + g->block - 1) / g->block;
-    float *groups = (void *)(scratch + (size_t)g->threads * thread_scratch(g));
-    memset(groups, 0, g->n_groups * sums_size(g) * sizeof(float));
-#pragma omp parallel for schedule(dynamic) num_threads(g->threads)
-    for (size_t group = 0; group < g->n_groups; group++) {
-        uint32_t *from = scratch + (size_t)omp_get_thread_num() * thread_scratch(g),
-                 *gradients = from + POINTS * pitch_of_sources(g),
-                 *edge = gradients + POINTS * pitch_of_results(g), *packed = edge + edge_size(g);
-        size_t last = lethe__smaller(n_blocks * (group + 1) / g->n_groups * g->block, n_tiles);
-        for (size_t first = n_blocks * group / g->n_groups * g->block; first < last; first += g->block) {
-            size_t count = lethe__smaller(g->block, last - first);
-            if (g->pairs) {
-                pairs_to_points(g, src, diff_dst, first, count, from, gradients, edge);
-            } else {
-                sources_to_points(g, src, first, count, from, edge);
-                gradients_to_points(g, diff_dst, first, count, gradients, edge);
-            }
-            add_products(g, from, gradients, g->pairs ? (count + 1) / 2 : count, packed,
-                         groups + group * sums_size(g));
-        }
-    }
-    lethe__winograd_unpack(g, groups, diff_weight);
 }
 
 /* --- the implementation --- */
@@ -387,9 +259,9 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
     (void)mode;
     directions *both = operation->state;
     if (operation->packed_version != operation->weights->version) {
-        lethe__winograd_pack(&both->forward, operation->weight, false);
+        pack(&both->forward, operation->weight, false);
         if (operation->wants_diff_src)
-            lethe__winograd_pack(&both->backward, operation->weight, true);
+            pack(&both->backward, operation->weight, true);
         operation->packed_version = operation->weights->version;
     }
     run(&both->forward, operation->src.data, operation->src.n, operation->dst.data, operation->scratch);
@@ -400,8 +272,8 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     (void)mode;
     const directions *both = operation->state;
     if (operation->diff_weight != NULL)
-        weight_gradient(&both->forward, operation->src.data, operation->diff_dst, operation->src.n,
-                        operation->diff_weight, operation->scratch);
+        lethe__winograd_gradient(&both->forward, operation->src.data, operation->diff_dst, operation->src.n,
+                                 operation->diff_weight, operation->scratch);
     if (operation->diff_src != NULL)
         run(&both->backward, operation->diff_dst, operation->src.n, operation->diff_src, operation->scratch);
     return LETHE_OK;
@@ -413,6 +285,18 @@ const lethe__implementation lethe__native_winograd = {
     .supports = supports,
     .prefers = prefers,
     .create = create,
+    .destroy = destroy,
+    .forward = forward,
+    .backward = backward,
+    .describe = lethe__native_describe,
+};
+
+const lethe__implementation lethe__native_winograd_4 = {
+    .name = "winograd4",
+    .kind = LETHE__CONVOLUTION,
+    .supports = supports_4,
+    .prefers = prefers_4,
+    .create = create_4,
     .destroy = destroy,
     .forward = forward,
     .backward = backward,

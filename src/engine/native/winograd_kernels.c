@@ -1,4 +1,4 @@
-/* winograd_kernels.c - the transforms between pixels and the 16 points of a tile, compiled once for each
+/* winograd_kernels.c - the transforms between pixels and the points of a tile, compiled once for each
  * instruction set.
  *
  *     source pixels          points                 result pixels
@@ -7,45 +7,161 @@
  *     d d d d   ------->  p20 p21 p22 p23  ------->    y y
  *     d d d d             p30 p31 p32 p33
  *
+ * F(2x2, 3x3), the points 0, 1, -1 and infinity, as drawn:
+ *
  *          | 1  0 -1  0 |
  *     B' = | 0  1  1  0 |     A' = | 1  1  1  0 |
  *          | 0 -1  1  0 |          | 0  1 -1 -1 |
  *          | 0  1  0 -1 |
  *
- * Neighbouring source tiles overlap by two pixels. One vector of channels at a time stays in registers: 16
- * loads, 32 additions, 16 stores for a source tile; 16 loads, 24 additions, 4 stores for a result; 4 loads,
- * 12 additions, 16 stores for a gradient. The products between the two cost 16 multiply-adds for each channel
- * of the other side, so that from some 32 channels on the transforms are a small part. */
+ * F(4x4, 3x3), with r = sqrt 2 the points 0, r, -r, 1/r, -1/r and infinity:
+ *
+ *          | 1   0   -5/2   0    1   0 |
+ *          | 0  -r/2 -1/2   r    1   0 |          | 1  1    1   1    1   0 |
+ *     B' = | 0   r/2 -1/2  -r    1   0 |     A' = | 0  r   -r  1/r -1/r  0 |
+ *          | 0  -r   -2    1/r   1   0 |          | 0  2    2  1/2  1/2  0 |
+ *          | 0   r   -2   -1/r   1   0 |          | 0  2r -2r  r/4 -r/4  1 |
+ *          | 0   1    0   -5/2   0   1 |
+ *
+ * Rows of opposite points differ in the signs of their odd terms alone, so that a side of 6 takes 12
+ * multiply-adds. One vector of channels at a time, loads, multiply-adds and stores:
+ *
+ *                     a source tile        its results       for a result
+ *     F(2x2, 3x3)     16 + 32 + 16       16 + 24 +  4            27
+ *     F(4x4, 3x3)     36 + 144 + 36      36 + 120 + 16           24
+ *
+ * The products between the two cost a result 4 or 2.25 multiply-adds for each channel of the other side. */
 #include "engine/native/winograd_kernels.h"
 #include "engine/native/vector.h"
 
-enum { POINTS = 16 };
+enum { SIDE_4 = 6, RESULTS_4 = 4 };
 
-INLINE vector load_value(const void *values, size_t at, const bool bf16) {
-    return bf16 ? load_bf16((const uint16_t *)values + at) : load((const float *)values + at);
+static const float root = 1.41421356237f, half_root = 0.70710678119f;
+
+/* --- F(4x4, 3x3) --- */
+
+/* p = B' d */
+INLINE void source_side(const vector d[SIDE_4], vector p[SIDE_4]) {
+    vector even = d[4] - 0.5f * d[2], odd = root * (d[3] - 0.5f * d[1]);
+    vector even_2 = d[4] - 2 * d[2], odd_2 = half_root * (d[3] - 2 * d[1]);
+    p[0] = d[0] - 2.5f * d[2] + d[4];
+    p[1] = even + odd;
+    p[2] = even - odd;
+    p[3] = even_2 + odd_2;
+    p[4] = even_2 - odd_2;
+    p[5] = d[1] - 2.5f * d[3] + d[5];
 }
 
-INLINE void store_value(void *values, size_t at, vector value, const bool bf16) {
-    if (bf16)
-        store_bf16((uint16_t *)values + at, value);
-    else
-        store((float *)values + at, value);
+/* y = A' p */
+INLINE void result_side(const vector p[SIDE_4], vector y[RESULTS_4]) {
+    vector sum = p[1] + p[2], difference = p[1] - p[2], sum_2 = p[3] + p[4], difference_2 = p[3] - p[4];
+    y[0] = p[0] + sum + sum_2;
+    y[1] = root * (difference + 0.5f * difference_2);
+    y[2] = 2 * sum + 0.5f * sum_2;
+    y[3] = root * (2 * difference + 0.25f * difference_2) + p[5];
+}
+
+/* p = A y */
+INLINE void gradient_side(const vector y[RESULTS_4], vector p[SIDE_4]) {
+    vector even = y[0] + 2 * y[2], odd = root * (y[1] + 2 * y[3]);
+    vector even_2 = y[0] + 0.5f * y[2], odd_2 = half_root * (y[1] + 0.5f * y[3]);
+    p[0] = y[0];
+    p[1] = even + odd;
+    p[2] = even - odd;
+    p[3] = even_2 + odd_2;
+    p[4] = even_2 - odd_2;
+    p[5] = y[3];
+}
+
+INLINE vector load_pixel(const lethe__winograd_tile *tile, size_t pixel, size_t c) {
+    return load((const float *)tile->pixels[pixel] + tile->first + c);
+}
+
+INLINE void store_points(float *to, size_t pitch, const vector points[SIDE_4]) {
+    for (size_t x = 0; x < SIDE_4; x++)
+        store(to + x * pitch, points[x]);
+}
+
+static void source_4(const lethe__winograd_tile *tile) {
+    const size_t pitch = tile->pitch, channels = tile->channels;
+    for (size_t c = 0; c < channels; c += LANES) {
+        float *to = (float *)tile->points + c;
+        vector half[SIDE_4][SIDE_4], column[SIDE_4], points[SIDE_4];
+        for (size_t x = 0; x < SIDE_4; x++) {
+            for (size_t y = 0; y < SIDE_4; y++)
+                column[y] = load_pixel(tile, y * SIDE_4 + x, c);
+            source_side(column, points);
+            for (size_t y = 0; y < SIDE_4; y++)
+                half[y][x] = points[y];
+        }
+        for (size_t y = 0; y < SIDE_4; y++) {
+            source_side(half[y], points);
+            store_points(to + y * SIDE_4 * pitch, pitch, points);
+        }
+    }
+}
+
+static void gradient_4(const lethe__winograd_tile *tile) {
+    const size_t pitch = tile->pitch, channels = tile->channels;
+    for (size_t c = 0; c < channels; c += LANES) {
+        float *to = (float *)tile->points + c;
+        vector half[SIDE_4][RESULTS_4], column[RESULTS_4], points[SIDE_4];
+        for (size_t x = 0; x < RESULTS_4; x++) {
+            for (size_t y = 0; y < RESULTS_4; y++)
+                column[y] = load_pixel(tile, y * RESULTS_4 + x, c);
+            gradient_side(column, points);
+            for (size_t y = 0; y < SIDE_4; y++)
+                half[y][x] = points[y];
+        }
+        for (size_t y = 0; y < SIDE_4; y++) {
+            gradient_side(half[y], points);
+            store_points(to + y * SIDE_4 * pitch, pitch, points);
+        }
+    }
+}
+
+static void result_4(const lethe__winograd_tile *tile) {
+    for (size_t c = 0; c < tile->channels; c += LANES) {
+        vector half[RESULTS_4][SIDE_4], column[SIDE_4], results[RESULTS_4];
+        for (size_t x = 0; x < SIDE_4; x++) {
+            for (size_t y = 0; y < SIDE_4; y++)
+                column[y] = load((const float *)tile->points + (y * SIDE_4 + x) * tile->pitch + c);
+            result_side(column, results);
+            for (size_t y = 0; y < RESULTS_4; y++)
+                half[y][x] = results[y];
+        }
+        for (size_t y = 0; y < RESULTS_4; y++) {
+            result_side(half[y], results);
+            for (size_t x = 0; x < RESULTS_4; x++)
+                store((float *)tile->pixels[y * RESULTS_4 + x] + tile->first + c, results[x]);
+        }
+    }
+}
+
+/* --- F(2x2, 3x3) --- */
+
+enum { SIDE_2 = 4, RESULTS_2 = 2, POINTS_2 = SIDE_2 * SIDE_2 };
+
+INLINE vector load_value(const lethe__winograd_tile *tile, size_t pixel, size_t c, const bool bf16) {
+    size_t at = tile->first + c;
+    return bf16 ? load_bf16((const uint16_t *)tile->pixels[pixel] + at)
+                : load((const float *)tile->pixels[pixel] + at);
 }
 
 /* One vector of channels, from channel c on. */
 INLINE void source_points(const lethe__winograd_tile *tile, size_t c, const bool bf16,
-                          vector points[POINTS]) {
-    vector d[4][4];
-    for (size_t x = 0; x < 4; x++) {
-        vector column[4];
-        for (size_t y = 0; y < 4; y++)
-            column[y] = load_value(tile->pixels, y * tile->row + x * tile->step + c, bf16);
+                          vector points[POINTS_2]) {
+    vector d[SIDE_2][SIDE_2];
+    for (size_t x = 0; x < SIDE_2; x++) {
+        vector column[SIDE_2];
+        for (size_t y = 0; y < SIDE_2; y++)
+            column[y] = load_value(tile, y * SIDE_2 + x, c, bf16);
         d[0][x] = column[0] - column[2];
         d[1][x] = column[1] + column[2];
         d[2][x] = column[2] - column[1];
         d[3][x] = column[1] - column[3];
     }
-    for (size_t y = 0; y < 4; y++, points += 4) {
+    for (size_t y = 0; y < SIDE_2; y++, points += SIDE_2) {
         points[0] = d[y][0] - d[y][2];
         points[1] = d[y][1] + d[y][2];
         points[2] = d[y][2] - d[y][1];
@@ -54,16 +170,16 @@ INLINE void source_points(const lethe__winograd_tile *tile, size_t c, const bool
 }
 
 INLINE void gradient_points(const lethe__winograd_tile *tile, size_t c, const bool bf16,
-                            vector points[POINTS]) {
-    vector q[4][2];
-    for (size_t x = 0; x < 2; x++) {
-        q[0][x] = load_value(tile->pixels, x * tile->step + c, bf16);
-        q[3][x] = load_value(tile->pixels, tile->row + x * tile->step + c, bf16);
+                            vector points[POINTS_2]) {
+    vector q[SIDE_2][RESULTS_2];
+    for (size_t x = 0; x < RESULTS_2; x++) {
+        q[0][x] = load_value(tile, x, c, bf16);
+        q[3][x] = load_value(tile, RESULTS_2 + x, c, bf16);
         q[1][x] = q[0][x] + q[3][x];
         q[2][x] = q[0][x] - q[3][x];
         q[3][x] = -q[3][x];
     }
-    for (size_t y = 0; y < 4; y++, points += 4) {
+    for (size_t y = 0; y < SIDE_2; y++, points += SIDE_2) {
         points[0] = q[y][0];
         points[1] = q[y][0] + q[y][1];
         points[2] = q[y][0] - q[y][1];
@@ -72,60 +188,75 @@ INLINE void gradient_points(const lethe__winograd_tile *tile, size_t c, const bo
 }
 
 INLINE void results(const lethe__winograd_tile *tile, const bool bf16) {
-    for (size_t c = 0; c < tile->channels; c += LANES) {
-        vector above[4], below[4];
-        for (size_t x = 0; x < 4; x++) {
-            const float *column = (const float *)tile->points + x * tile->pitch + c;
-            vector a = load(column), b = load(column + 4 * tile->pitch), e = load(column + 8 * tile->pitch);
-            above[x] = a + b + e;
-            below[x] = b - e - load(column + 12 * tile->pitch);
+    const size_t pitch = tile->pitch, channels = tile->channels;
+    for (size_t c = 0; c < channels; c += LANES) {
+        vector above[SIDE_2], below[SIDE_2];
+        for (size_t x = 0; x < SIDE_2; x++) {
+            const float *column = (const float *)tile->points + x * pitch + c;
+            vector p = load(column + 4 * pitch), q = load(column + 8 * pitch);
+            above[x] = load(column) + p + q;
+            below[x] = p - q - load(column + 12 * pitch);
         }
-        store_value(tile->pixels, c, above[0] + above[1] + above[2], bf16);
-        store_value(tile->pixels, c + tile->step, above[1] - above[2] - above[3], bf16);
-        store_value(tile->pixels, c + tile->row, below[0] + below[1] + below[2], bf16);
-        store_value(tile->pixels, c + tile->row + tile->step, below[1] - below[2] - below[3], bf16);
+        const vector pixels[] = {above[0] + above[1] + above[2], above[1] - above[2] - above[3],
+                                 below[0] + below[1] + below[2], below[1] - below[2] - below[3]};
+        for (size_t i = 0; i < RESULTS_2 * RESULTS_2; i++)
+            if (bf16)
+                store_bf16((uint16_t *)tile->pixels[i] + tile->first + c, pixels[i]);
+            else
+                store((float *)tile->pixels[i] + tile->first + c, pixels[i]);
     }
 }
 
-INLINE void store_points(const lethe__winograd_tile *tile, size_t c, const vector points[POINTS],
-                         const bool bf16) {
-    for (size_t i = 0; i < POINTS; i++)
-        store_value(tile->points, i * tile->pitch + c, points[i], bf16);
+static void source_2(const lethe__winograd_tile *tile) {
+    const size_t pitch = tile->pitch, channels = tile->channels;
+    for (size_t c = 0; c < channels; c += LANES) {
+        float *to = (float *)tile->points + c;
+        vector points[POINTS_2];
+        source_points(tile, c, false, points);
+        for (size_t i = 0; i < POINTS_2; i++)
+            store(to + i * pitch, points[i]);
+    }
 }
 
-INLINE void store_pairs(const lethe__winograd_tile *tile, size_t c, const vector one[POINTS],
-                        const vector other[POINTS]) {
-    for (size_t i = 0; i < POINTS; i++)
+static void gradient_2(const lethe__winograd_tile *tile) {
+    const size_t pitch = tile->pitch, channels = tile->channels;
+    for (size_t c = 0; c < channels; c += LANES) {
+        float *to = (float *)tile->points + c;
+        vector points[POINTS_2];
+        gradient_points(tile, c, false, points);
+        for (size_t i = 0; i < POINTS_2; i++)
+            store(to + i * pitch, points[i]);
+    }
+}
+
+static void result_2(const lethe__winograd_tile *tile) {
+    results(tile, false);
+}
+
+/* --- the same in bf16 --- */
+
+INLINE void store_pairs(const lethe__winograd_tile *tile, size_t c, const vector one[POINTS_2],
+                        const vector other[POINTS_2]) {
+    for (size_t i = 0; i < POINTS_2; i++)
         store((float *)tile->points + i * tile->pitch + c, pair_up(round_bf16(one[i]), round_bf16(other[i])));
 }
 
-INLINE void sources(const lethe__winograd_tile *tile, const bool bf16) {
-    for (size_t c = 0; c < tile->channels; c += LANES) {
-        vector points[POINTS];
-        source_points(tile, c, bf16, points);
-        store_points(tile, c, points, bf16);
-    }
-}
-
-static void source(const lethe__winograd_tile *tile) {
-    sources(tile, false);
-}
-
 static void source_bf16(const lethe__winograd_tile *tile) {
-    sources(tile, true);
+    for (size_t c = 0; c < tile->channels; c += LANES) {
+        vector points[POINTS_2];
+        source_points(tile, c, true, points);
+        for (size_t i = 0; i < POINTS_2; i++)
+            store_bf16((uint16_t *)tile->points + i * tile->pitch + c, points[i]);
+    }
 }
 
-static void gradient(const lethe__winograd_tile *tile) {
-    for (size_t c = 0; c < tile->channels; c += LANES) {
-        vector points[POINTS];
-        gradient_points(tile, c, false, points);
-        store_points(tile, c, points, false);
-    }
+static void result_bf16(const lethe__winograd_tile *tile) {
+    results(tile, true);
 }
 
 static void source_pair(const lethe__winograd_tile *first, const lethe__winograd_tile *second) {
     for (size_t c = 0; c < first->channels; c += LANES) {
-        vector one[POINTS], other[POINTS];
+        vector one[POINTS_2], other[POINTS_2];
         source_points(first, c, true, one);
         source_points(second, c, true, other);
         store_pairs(first, c, one, other);
@@ -134,27 +265,19 @@ static void source_pair(const lethe__winograd_tile *first, const lethe__winograd
 
 static void gradient_pair(const lethe__winograd_tile *first, const lethe__winograd_tile *second) {
     for (size_t c = 0; c < first->channels; c += LANES) {
-        vector one[POINTS], other[POINTS];
+        vector one[POINTS_2], other[POINTS_2];
         gradient_points(first, c, true, one);
         gradient_points(second, c, true, other);
         store_pairs(first, c, one, other);
     }
 }
 
-static void result(const lethe__winograd_tile *tile) {
-    results(tile, false);
-}
-
-static void result_bf16(const lethe__winograd_tile *tile) {
-    results(tile, true);
-}
-
 #define TABLE_NAME_(isa) lethe__winograd_kernels_##isa
 #define TABLE_NAME(isa) TABLE_NAME_(isa)
-const lethe__winograd_kernels TABLE_NAME(LETHE__ISA) = {.source = source,
-                                                        .result = result,
-                                                        .gradient = gradient,
-                                                        .source_bf16 = source_bf16,
-                                                        .result_bf16 = result_bf16,
-                                                        .source_pair = source_pair,
-                                                        .gradient_pair = gradient_pair};
+const lethe__winograd_kernels TABLE_NAME(LETHE__ISA) = {
+    .f32_2 = {.source = source_2, .result = result_2, .gradient = gradient_2},
+    .f32_4 = {.source = source_4, .result = result_4, .gradient = gradient_4},
+    .bf16_2 = {.source = source_bf16,
+               .result = result_bf16,
+               .source_pair = source_pair,
+               .gradient_pair = gradient_pair}};
