@@ -65,6 +65,7 @@ static lethe_status create(lethe__operation *operation) {
         destroy(operation);
         return status;
     }
+    operation->grain = (size_t)c->forward.chunk * (size_t)operation->dst.h * (size_t)operation->dst.w;
     lethe__weight_gradient_init(c, operation);
     size_t words = larger(pass_scratch(c, &c->forward), pass_scratch(c, &c->backward));
     if (operation->with_gradients)
@@ -84,7 +85,7 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
         operation->packed_version = operation->weights->version;
     }
     lethe__pass_run(c, &c->forward, operation->src.data, operation->src.n, operation->dst.data,
-                    operation->scratch);
+                    operation->follower, operation->scratch);
     return LETHE_OK;
 }
 
@@ -94,7 +95,7 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     if (operation->diff_weight != NULL)
         lethe__weight_gradient(c, operation);
     if (operation->diff_src != NULL)
-        lethe__pass_run(c, &c->backward, operation->diff_dst, operation->src.n, operation->diff_src,
+        lethe__pass_run(c, &c->backward, operation->diff_dst, operation->src.n, operation->diff_src, NULL,
                         operation->scratch);
     return LETHE_OK;
 }
