@@ -108,16 +108,17 @@ static lethe_status choose_implementation(const lethe__plan_request *request, le
                (int)(operation->node - operation->graph->nodes));
 }
 
-/* Makes `operation` the follower of the convolution before it, where both can and nobody else reads what the
- * convolution makes. A residual must be there when the convolution runs. With samples the mode is GRADIENT,
- * in which there is nothing to be done before a forward pass of its own. */
+/* Makes `operation` the follower of the one that makes its src, where both can. Nobody else reads that: only
+ * a BatchNorm's dst may have two readers. A residual must be there before. With samples the mode is GRADIENT,
+ * in which all is left to the own forward pass. */
 static void find_leader(const lethe__plan *plan, lethe__operation *operation) {
     const lethe__node *node = operation->node;
-    const lethe__tensor *tensors = plan->request.graph->tensors, *src = &tensors[node->src];
-    if (operation->implementation->follow == NULL || operation->with_samples || src->producer < 0 ||
-        src->n_consumers > 1 || (node->residual >= 0 && tensors[node->residual].producer > src->producer))
+    const lethe__tensor *tensors = plan->request.graph->tensors;
+    int src = tensors[node->src].producer,
+        residual = node->residual < 0 ? -1 : tensors[node->residual].producer;
+    if (operation->implementation->follow == NULL || operation->with_samples || residual >= src)
         return;
-    lethe__operation *leader = &plan->operations[src->producer];
+    lethe__operation *leader = &plan->operations[src];
     if (leader->grain == 0)
         return;
     operation->leader = leader;
