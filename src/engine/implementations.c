@@ -25,6 +25,8 @@ const lethe__implementation *const *lethe__implementations(lethe__op_kind kind) 
 
 lethe_status lethe__operation_forward(lethe__operation *operation, lethe__mode mode) {
     lethe__operation *follower = operation->follower;
+    if (operation->leader != NULL)
+        return LETHE_OK;
     if (follower != NULL)
         LETHE_TRY(follower->implementation->await(follower, mode));
     return operation->implementation->forward(operation, mode);

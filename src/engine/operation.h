@@ -41,13 +41,12 @@ typedef struct lethe__implementation {
     lethe_status (*create)(lethe__operation *operation);
     void (*destroy)(lethe__operation *operation);
     lethe_status (*forward)(lethe__operation *operation, lethe__mode mode);
-    /* Optional, both or neither: this operation can follow the one that makes its src, its leader. `await`
-     * comes before the leader's forward; within that, `follow` for each range of the leader's results as soon
-     * as it is written; the own forward after it. What is kept in between lies in the workspace: the scratch
-     * memory is the leader's. Threads call `follow` at the same time and in any order, each for another
-     * range; it opens no parallel region. */
+    /* Optional, both or neither: how to follow a leader (below) in place of forward. `await` comes before the
+     * leader's forward; within that, `follow` for pixels first to first + n - 1 as soon as they are written,
+     * from several threads at the same time, each with pixels of its own: it opens no parallel region. What
+     * is kept between them lies in the workspace: the scratch memory is the leader's. */
     lethe_status (*await)(lethe__operation *operation, lethe__mode mode);
-    void (*follow)(lethe__operation *operation, size_t range);
+    void (*follow)(const lethe__operation *operation, size_t first, size_t n);
     /* Writes diff_src (unless NULL), diff_residual (unless NULL) and the parameter gradients (unless
      * diff_weight is NULL); overwrites, never adds. */
     lethe_status (*backward)(lethe__operation *operation, lethe__mode mode);
@@ -67,16 +66,16 @@ struct lethe__operation {
     const lethe__graph *graph;
     lethe__weights *weights;
     int threads;
-    bool with_gradients; /* a backward may come; else the mode is PREDICT */
-    bool with_samples;   /* sample_products may come */
+    bool with_gradients; /* a backward may follow */
+    bool with_samples;   /* sample_products may follow */
     bool wants_diff_src; /* in backward diff_src will not be NULL; known at create */
 
-    /* A convolution whose forward calls lethe__operation_follow sets `grain` in create: the pixels of dst in
-     * a range, by the shape and the instruction set alone. Range i begins at pixel i * grain; the last may be
-     * shorter. 0: it does not call. The plan sets the other two, NULL where there is none. */
-    size_t grain;
-    lethe__operation *follower; /* the BatchNorm that alone reads dst */
-    lethe__operation *leader;   /* the convolution that this operation follows; known at create */
+    /* In plans without gradients an operation may follow the one that makes its src and work in place on what
+     * that has just written, while it is in cache: the src and the dst of the follower are the dst of the
+     * leader. Set by the plan; NULL: none. */
+    lethe__operation *follower, *leader; /* the leader is known at create */
+    bool
+        calls_follower; /* set by create: forward calls lethe__operation_follow for every pixel of dst once */
 
     lethe__view src, residual, dst; /* residual.data NULL: none */
     /* gradients have the dtype of their tensor; diff_dst_2 is a second part to be added to diff_dst while
@@ -100,20 +99,15 @@ static inline size_t lethe__operation_offset(const lethe__operation *operation, 
     return (size_t)(parameter - operation->weights->parameters);
 }
 
-/* Whether the operation follows in place: its dst is its leader's, and finished by `follow`. A backward pass
- * would need both. */
-static inline bool lethe__operation_in_place(const lethe__operation *operation) {
-    return operation->leader != NULL && !operation->with_gradients;
-}
-
-/* Range `range` of the leader's dst is written: the turn of its follower, unless NULL. */
-static inline void lethe__operation_follow(lethe__operation *follower, size_t range) {
-    if (follower != NULL)
-        follower->implementation->follow(follower, range);
-}
-
-/* The forward pass, and that of a follower up to its own forward. */
+/* The forward pass; where there is a follower, its own, too, and then nothing when its turn comes. */
 lethe_status lethe__operation_forward(lethe__operation *operation, lethe__mode mode);
+
+/* Pixels first to first + n - 1 of the leader's dst are written; they are the follower's from now on. NULL:
+ * none. */
+static inline void lethe__operation_follow(const lethe__operation *follower, size_t first, size_t n) {
+    if (follower != NULL)
+        follower->implementation->follow(follower, first, n);
+}
 
 /* sample_products and its scratch memory, by the implementation or else by the reference. */
 lethe_status lethe__operation_sample_products(lethe__operation *operation,

@@ -4,8 +4,8 @@
  * buffer is live over a range of steps, and two buffers may share memory when their ranges do not meet:
  *
  *     activation   from the step that makes it to its last reader; with gradients, to the backward pass of
- *                  the operation that made it (ReLU looks at its output). That of an operation that follows
- *                  in place is its leader's, too, and begins at the leader's step
+ *                  the operation that made it (ReLU looks at its output). A follower's is its leader's, too,
+ *                  and begins at the leader's step
  *     gradient     a part for each reader: from the reader's backward pass to that of the tensor's producer
  *     workspace    from an operation's forward, or its leader's, to its backward pass
  *
@@ -108,18 +108,17 @@ static lethe_status choose_implementation(const lethe__plan_request *request, le
                (int)(operation->node - operation->graph->nodes));
 }
 
-/* Makes `operation` the follower of the one that makes its src, where both can. Nobody else reads that: only
- * a BatchNorm's dst may have two readers. A residual must be there before. With samples the mode is GRADIENT,
- * in which all is left to the own forward pass. */
+/* Makes `operation` follow the one that makes its src, where both can. Nobody else reads that, for only a
+ * BatchNorm's dst may have two readers; a residual must be there when the leader runs. */
 static void find_leader(const lethe__plan *plan, lethe__operation *operation) {
     const lethe__node *node = operation->node;
     const lethe__tensor *tensors = plan->request.graph->tensors;
     int src = tensors[node->src].producer,
         residual = node->residual < 0 ? -1 : tensors[node->residual].producer;
-    if (operation->implementation->follow == NULL || operation->with_samples || residual >= src)
+    if (operation->implementation->follow == NULL || operation->with_gradients || residual >= src)
         return;
     lethe__operation *leader = &plan->operations[src];
-    if (leader->grain == 0)
+    if (!leader->calls_follower)
         return;
     operation->leader = leader;
     leader->follower = operation;
@@ -169,15 +168,14 @@ static void set_spans(lethe__plan *plan, int i) {
     const lethe__node *node = operation->node;
     int backward = 2 * (int)request->graph->n_nodes - 1 - i;
     lethe__span *own = plan->spans + (size_t)i * SPANS_PER_OPERATION;
-    int last = request->with_gradients ? backward : i;
     int first = operation->leader != NULL ? (int)(operation->leader - plan->operations) : i;
+    int last = request->with_gradients ? backward : i;
 
-    own[ACTIVATION] = (lethe__span){.bytes = lethe__view_bytes(&operation->dst), .first = i, .last = last};
+    own[ACTIVATION] =
+        (lethe__span){.bytes = lethe__view_bytes(&operation->dst), .first = first, .last = last};
     own[WORKSPACE] = (lethe__span){.bytes = operation->workspace_bytes, .first = first, .last = last};
-    if (lethe__operation_in_place(operation)) {
-        own[ACTIVATION].first = first;
+    if (operation->leader != NULL)
         plan->spans[(size_t)first * SPANS_PER_OPERATION + ACTIVATION].bytes = 0;
-    }
     const int sources[] = {node->src, node->residual};
     const lethe__view *views[] = {&operation->src, &operation->residual};
     for (int s = 0; s < 2; s++) {
@@ -260,7 +258,7 @@ void lethe__plan_bind(lethe__plan *plan, uint8_t *arena) {
         lethe__operation *operation = &plan->operations[i];
         const lethe__span *own = plan->spans + i * SPANS_PER_OPERATION;
         operation->dst.data = place(&own[ACTIVATION], arena);
-        if (lethe__operation_in_place(operation))
+        if (operation->leader != NULL)
             operation->leader->dst.data = operation->dst.data;
         operation->workspace = place(&own[WORKSPACE], arena);
         operation->scratch = arena + plan->scratch_offset;

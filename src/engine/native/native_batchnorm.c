@@ -1,6 +1,7 @@
 /* native_batchnorm.c - batch normalisation with residual and ReLU, in few passes over memory.
  *
  * forward:   one pass reads src for the statistics (in training); one reads src [, residual] and writes dst.
+ *            The latter pass a follower makes on each part of src that its convolution has just written.
  * backward:  one pass takes the sums over g = diff_dst [+ diff_dst_2] where dst > 0, and writes
  *            diff_residual = g; one reads g and src and writes diff_src. With i = 1 / sqrt(variance + eps),
  *
@@ -13,11 +14,7 @@
  * most LETHE__ROW channels. Few channels are folded: several pixels side by side make one row, so that rows
  * are always long enough for the vector loops, whatever the number of channels. A chunk's sums are taken in
  * f32 while it is in cache, first the mean, then the squares around it; chunks are joined in double in their
- * order. The cut depends on the shape alone, so the results are the same bits for any number of threads.
- *
- * Behind a convolution that it can follow, no chunk crosses the ranges in which that makes src, and the first
- * pass of forward runs on each range that has just been written, while it is in cache: in training that for
- * the statistics; in a plan without gradients the other, in place, and then there is nothing left to do. */
+ * order. The cut depends on the shape alone, so the results are the same bits for any number of threads. */
 #include "base/fail.h"
 #include "engine/implementations.h"
 #include "engine/native/native.h"
@@ -28,15 +25,14 @@ static const double epsilon = 1e-5, momentum = 0.1;
 
 enum { CHUNK_VALUES = 16384, MIN_CHUNK_PIXELS = 64 };
 
-/* A batch in work: what is computed with what, how the batch is cut, and the parts of the memory for it.
+/* A batch in work: what is computed with what, how the batch is cut, and the parts of its memory.
  * Lanes hold the value of a channel once for each pixel of a row: [pitch]. */
 typedef struct batch {
     const lethe__operation *operation;
     const lethe__row_kernels *kernels;
     size_t pixels, channels;
-    size_t fold;                       /* pixels side by side in a row */
-    size_t pitch;                      /* values from row to row: fold * channels */
-    size_t range_pixels, range_chunks; /* ranges are cut into chunks; the whole batch may be one */
+    size_t fold;  /* pixels side by side in a row */
+    size_t pitch; /* values from row to row: fold * channels */
     size_t chunk_pixels, n_chunks, n_panels;
     double *totals;                                                /* [2, channels] */
     float *partial;                                                /* [n_chunks, 2, channels] */
@@ -44,17 +40,6 @@ typedef struct batch {
 } batch;
 
 enum { N_LANES = 6 };
-
-static size_t pieces(size_t whole, size_t piece) {
-    return (whole + piece - 1) / piece;
-}
-
-static void cut(batch *b, size_t range_pixels, size_t chunk_pixels) {
-    b->range_pixels = range_pixels;
-    b->range_chunks = pieces(range_pixels, chunk_pixels);
-    b->chunk_pixels = chunk_pixels;
-    b->n_chunks = b->pixels / range_pixels * b->range_chunks + pieces(b->pixels % range_pixels, chunk_pixels);
-}
 
 static batch open_batch(const lethe__operation *operation) {
     const lethe__view *src = &operation->src;
@@ -64,21 +49,22 @@ static batch open_batch(const lethe__operation *operation) {
                .channels = (size_t)src->c};
     b.fold = b.channels < LETHE__ROW ? LETHE__ROW / b.channels : 1;
     b.pitch = b.fold * b.channels;
-    b.n_panels = pieces(b.pitch, LETHE__ROW);
-    cut(&b, operation->leader != NULL ? operation->leader->grain : b.pixels,
-        CHUNK_VALUES / b.channels > MIN_CHUNK_PIXELS ? CHUNK_VALUES / b.channels : MIN_CHUNK_PIXELS);
+    b.chunk_pixels =
+        CHUNK_VALUES / b.channels > MIN_CHUNK_PIXELS ? CHUNK_VALUES / b.channels : MIN_CHUNK_PIXELS;
+    b.n_chunks = (b.pixels + b.chunk_pixels - 1) / b.chunk_pixels;
+    b.n_panels = (b.pitch + LETHE__ROW - 1) / LETHE__ROW;
     return b;
 }
 
 /* The same with one chunk a sample. */
 static batch open_samples(const lethe__operation *operation) {
     batch b = open_batch(operation);
-    size_t sample = b.pixels / (size_t)operation->src.n;
-    cut(&b, sample, sample);
+    b.n_chunks = (size_t)operation->src.n;
+    b.chunk_pixels = b.pixels / b.n_chunks;
     return b;
 }
 
-/* The workspace begins with what backward needs: mean, and 1 / sqrt(variance + epsilon). */
+/* The workspace begins with mean, and 1 / sqrt(variance + epsilon). */
 static size_t kept_bytes(const batch *b) {
     return 2 * b->channels * sizeof(float);
 }
@@ -88,11 +74,13 @@ static size_t work_bytes(const batch *b) {
            (b->n_chunks * 2 * b->channels + N_LANES * b->pitch) * sizeof *b->partial;
 }
 
-/* The batch with its memory: in a follower behind what is kept, else scratch. */
+/* The batch with its memory: scratch, but in a follower, whose scratch is its leader's, more of the
+ * workspace.
+ */
 static batch with_memory(batch b) {
     const lethe__operation *operation = b.operation;
-    b.totals = operation->leader != NULL ? (void *)((uint8_t *)operation->workspace + kept_bytes(&b))
-                                         : operation->scratch;
+    b.totals = operation->leader == NULL ? operation->scratch
+                                         : (void *)((uint8_t *)operation->workspace + kept_bytes(&b));
     b.partial = (void *)(b.totals + 2 * b.channels);
     float **const lanes[N_LANES] = {&b.mean, &b.scale, &b.shift, &b.by_gradient, &b.by_src, &b.constant};
     for (size_t i = 0; i < N_LANES; i++)
@@ -115,23 +103,20 @@ typedef struct tile {
     size_t n_channels;
 } tile;
 
-/* The first pixel of a chunk, or of the one behind the last, at least the number of pixels. */
-static size_t chunk_begin(const batch *b, size_t chunk) {
-    return chunk / b->range_chunks * b->range_pixels + chunk % b->range_chunks * b->chunk_pixels;
-}
-
-static size_t chunk_end(const batch *b, size_t chunk) {
-    return lethe__smaller(chunk_begin(b, chunk + 1), b->pixels);
+static tile tile_of(const batch *b, size_t first, size_t pixels, size_t panel) {
+    size_t lane = panel * LETHE__ROW, n_lanes = lethe__smaller(LETHE__ROW, b->pitch - lane);
+    return (tile){.pixels = pixels,
+                  .begin = first * b->channels + lane,
+                  .end = (first + pixels) * b->channels,
+                  .lane = lane,
+                  .n_lanes = n_lanes,
+                  .n_channels = n_lanes / b->fold};
 }
 
 static tile tile_at(const batch *b, size_t i) {
-    tile t = {.chunk = i / b->n_panels, .lane = i % b->n_panels * LETHE__ROW};
-    size_t first = chunk_begin(b, t.chunk);
-    t.pixels = chunk_end(b, t.chunk) - first;
-    t.begin = first * b->channels + t.lane;
-    t.end = (first + t.pixels) * b->channels;
-    t.n_lanes = lethe__smaller(LETHE__ROW, b->pitch - t.lane);
-    t.n_channels = t.n_lanes / b->fold;
+    size_t chunk = i / b->n_panels, first = chunk * b->chunk_pixels;
+    tile t = tile_of(b, first, lethe__smaller(b->chunk_pixels, b->pixels - first), i % b->n_panels);
+    t.chunk = chunk;
     return t;
 }
 
@@ -181,11 +166,10 @@ static void tile_statistics(const batch *b, const tile *t) {
 
 /* Leaves the batch's means and sums of squared deviations in b->totals. */
 static void batch_statistics(const batch *b) {
-    if (b->operation->leader == NULL)
-        visit_tiles(b, tile_statistics);
+    visit_tiles(b, tile_statistics);
     memset(b->totals, 0, 2 * b->channels * sizeof *b->totals);
     for (size_t chunk = 0; chunk < b->n_chunks; chunk++) {
-        size_t before = chunk_begin(b, chunk), more = chunk_end(b, chunk) - before;
+        size_t before = chunk * b->chunk_pixels, more = lethe__smaller(b->chunk_pixels, b->pixels - before);
         const float *partial = b->partial + 2 * chunk * b->channels;
         b->kernels->join_statistics(b->channels, (double)before, (double)more, partial, partial + b->channels,
                                     b->totals, b->totals + b->channels);
@@ -253,37 +237,27 @@ static void tile_normalise(const batch *b, const tile *t) {
     }
 }
 
-/* Where normalising does not wait for the batch's statistics, all that it needs. */
+/* All that normalising needs. */
 static lethe_status await(lethe__operation *operation, lethe__mode mode) {
-    if (!lethe__operation_in_place(operation))
-        return LETHE_OK;
     batch b = with_memory(open_batch(operation));
     LETHE_TRY(prepare_statistics(&b, mode));
     prepare_lanes(&b);
     return LETHE_OK;
-}
-
-static void follow(lethe__operation *operation, size_t range) {
-    batch b = with_memory(open_batch(operation));
-    size_t tiles = b.range_chunks * b.n_panels,
-           end = lethe__smaller((range + 1) * tiles, b.n_chunks * b.n_panels);
-    for (size_t i = range * tiles; i < end; i++) {
-        tile t = tile_at(&b, i);
-        if (lethe__operation_in_place(operation))
-            tile_normalise(&b, &t);
-        else
-            tile_statistics(&b, &t);
-    }
 }
 
 static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
-    if (lethe__operation_in_place(operation))
-        return LETHE_OK;
     batch b = with_memory(open_batch(operation));
-    LETHE_TRY(prepare_statistics(&b, mode));
-    prepare_lanes(&b);
+    LETHE_TRY(await(operation, mode));
     visit_tiles(&b, tile_normalise);
     return LETHE_OK;
+}
+
+static void follow(const lethe__operation *operation, size_t first, size_t n) {
+    batch b = with_memory(open_batch(operation));
+    for (size_t panel = 0; panel < b.n_panels; panel++) {
+        tile t = tile_of(&b, first, n, panel);
+        tile_normalise(&b, &t);
+    }
 }
 
 /* --- backward --- */

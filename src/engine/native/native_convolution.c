@@ -56,6 +56,7 @@ static lethe_status create(lethe__operation *operation) {
     lethe__convolution *c;
     LETHE_TRY(lethe__allocate(1, sizeof *c, &c));
     operation->state = c;
+    operation->calls_follower = true;
     c->kernels = lethe__convolution_kernels_choose();
     c->threads = operation->threads;
     lethe_status status = lethe__pass_init(c, operation, false, &c->forward);
@@ -65,7 +66,6 @@ static lethe_status create(lethe__operation *operation) {
         destroy(operation);
         return status;
     }
-    operation->grain = (size_t)c->forward.chunk * (size_t)operation->dst.h * (size_t)operation->dst.w;
     lethe__weight_gradient_init(c, operation);
     size_t words = larger(pass_scratch(c, &c->forward), pass_scratch(c, &c->backward));
     if (operation->with_gradients)
