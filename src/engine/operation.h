@@ -66,16 +66,15 @@ struct lethe__operation {
     const lethe__graph *graph;
     lethe__weights *weights;
     int threads;
-    bool with_gradients; /* a backward may follow */
-    bool with_samples;   /* sample_products may follow */
+    bool with_gradients; /* a backward may come; without, the mode is PREDICT */
+    bool with_samples;   /* sample_products may come */
     bool wants_diff_src; /* in backward diff_src will not be NULL; known at create */
 
-    /* In plans without gradients an operation may follow the one that makes its src and work in place on what
-     * that has just written, while it is in cache: the src and the dst of the follower are the dst of the
-     * leader. Set by the plan; NULL: none. */
-    lethe__operation *follower, *leader; /* the leader is known at create */
-    bool
-        calls_follower; /* set by create: forward calls lethe__operation_follow for every pixel of dst once */
+    /* Without gradients an operation may follow the one that makes its src: it works in place on what that
+     * has just written, while it is in cache. Src and dst of the follower are then the dst of the leader. Set
+     * by the plan, the leader before create; NULL: none. */
+    lethe__operation *follower, *leader;
+    bool calls_follower; /* set by create: forward calls lethe__operation_follow */
 
     lethe__view src, residual, dst; /* residual.data NULL: none */
     /* gradients have the dtype of their tensor; diff_dst_2 is a second part to be added to diff_dst while
@@ -102,8 +101,8 @@ static inline size_t lethe__operation_offset(const lethe__operation *operation, 
 /* The forward pass; where there is a follower, its own, too, and then nothing when its turn comes. */
 lethe_status lethe__operation_forward(lethe__operation *operation, lethe__mode mode);
 
-/* Pixels first to first + n - 1 of the leader's dst are written; they are the follower's from now on. NULL:
- * none. */
+/* What a leader calls, for every pixel of its dst once: pixels first to first + n - 1 are written, and are
+ * the follower's from now on. NULL: there is none. */
 static inline void lethe__operation_follow(const lethe__operation *follower, size_t first, size_t n) {
     if (follower != NULL)
         follower->implementation->follow(follower, first, n);

@@ -74,9 +74,7 @@ static size_t work_bytes(const batch *b) {
            (b->n_chunks * 2 * b->channels + N_LANES * b->pitch) * sizeof *b->partial;
 }
 
-/* The batch with its memory: scratch, but in a follower, whose scratch is its leader's, more of the
- * workspace.
- */
+/* The batch with its memory: scratch memory, or the rest of a follower's workspace. */
 static batch with_memory(batch b) {
     const lethe__operation *operation = b.operation;
     b.totals = operation->leader == NULL ? operation->scratch
