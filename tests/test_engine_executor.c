@@ -2,51 +2,13 @@
  * results, also after memory ran out, and a backward pass never follows a forward pass that is gone. */
 #include "base/memory.h"
 #include "engine/executor.h"
+#include "small_network.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-enum { SIDE = 8, CLASSES = 3, MOST = 6 };
-
-static uint8_t images[MOST * SIDE * SIDE];
-static lethe__graph *graph;
-static lethe__weights weights;
-
-static int open_network(void **state) {
-    (void)state;
-    const float mean[] = {0.5f}, std[] = {0.25f};
-    if (lethe__graph_create(&graph) != LETHE_OK)
-        return -1;
-    int x = lethe__graph_input(graph, SIDE, SIDE, 1, mean, std);
-    x = lethe__graph_convolution(graph, x, "conv", 16, 3, 1, 1, false, LETHE__FILL_ZERO);
-    x = lethe__graph_batchnorm(graph, x, "bn", -1, true);
-    lethe__graph_linear(graph, lethe__graph_global_pool(graph, x), "fc", CLASSES, LETHE__FILL_ZERO);
-    if (lethe__graph_finish(graph) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.parameters) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.gradients) != LETHE_OK ||
-        lethe__allocate(graph->buffer_size, sizeof(float), &weights.buffers) != LETHE_OK)
-        return -1;
-    weights.version = 1;
-    for (size_t i = 0; i < graph->parameter_size; i++)
-        weights.parameters[i] = (float)(i % 7) / 8 - 0.25f;
-    for (size_t i = 0; i < graph->buffer_size; i++)
-        weights.buffers[i] = 1;
-    for (size_t i = 0; i < sizeof images; i++)
-        images[i] = (uint8_t)(37 * i);
-    return 0;
-}
-
-static int close_network(void **state) {
-    (void)state;
-    lethe__graph_destroy(&graph);
-    lethe__free(weights.parameters);
-    lethe__free(weights.gradients);
-    lethe__free(weights.buffers);
-    return 0;
-}
 
 static lethe__executor *new_executor(void) {
     lethe__executor *executor = NULL;

@@ -3,48 +3,13 @@
 #include "base/memory.h"
 #include "engine/peak.h"
 #include "engine/profile.h"
+#include "small_network.h"
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdint.h>
 
 #include <cmocka.h>
 
-enum { SIDE = 8, BATCH = 3, CLASSES = 5, WIDTH = 16 };
-
-static lethe__graph *graph;
-static lethe__weights weights;
-
-static int open_network(void **state) {
-    (void)state;
-    const float mean[] = {0.5f}, std[] = {0.25f};
-    if (lethe__graph_create(&graph) != LETHE_OK)
-        return -1;
-    int x = lethe__graph_input(graph, SIDE, SIDE, 1, mean, std);
-    x = lethe__graph_convolution(graph, x, "stem", WIDTH, 3, 1, 1, false, LETHE__FILL_ONE);
-    int y = lethe__graph_batchnorm(graph, x, "bn", -1, true);
-    x = lethe__graph_convolution(graph, y, "conv1", WIDTH, 3, 1, 1, false, LETHE__FILL_ONE);
-    x = lethe__graph_batchnorm(graph, x, "bn1", -1, true);
-    x = lethe__graph_convolution(graph, x, "conv2", WIDTH, 3, 1, 1, false, LETHE__FILL_ONE);
-    x = lethe__graph_batchnorm(graph, x, "bn2", y, true);
-    lethe__graph_linear(graph, lethe__graph_global_pool(graph, x), "fc", CLASSES, LETHE__FILL_ONE);
-    if (lethe__graph_finish(graph) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.parameters) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.gradients) != LETHE_OK ||
-        lethe__allocate(graph->buffer_size, sizeof(float), &weights.buffers) != LETHE_OK)
-        return -1;
-    for (size_t i = 0; i < graph->parameter_size; i++)
-        weights.parameters[i] = 1;
-    return 0;
-}
-
-static int close_network(void **state) {
-    (void)state;
-    lethe__free(weights.parameters);
-    lethe__free(weights.gradients);
-    lethe__free(weights.buffers);
-    lethe__graph_destroy(&graph);
-    return 0;
-}
+enum { BATCH = 3 };
 
 static const double stem = 2.0 * 9 * WIDTH * SIDE * SIDE, wide = WIDTH * (2.0 * 9 * WIDTH * SIDE * SIDE),
                     head = 2.0 * WIDTH * CLASSES;

@@ -61,7 +61,7 @@ static void bf16_is_converted_as_one_by_one(void **state) {
 }
 
 static void check_normalise(const lethe__row_kernels *kernels, size_t n) {
-    float rows[N_ROWS][MOST], dst[MOST];
+    float rows[N_ROWS][MOST], dst[MOST], in_place[MOST];
     for (unsigned i = 0; i < N_ROWS; i++)
         fill(rows[i], i);
     for (int variant = 0; variant < 4; variant++) {
@@ -76,6 +76,9 @@ static void check_normalise(const lethe__row_kernels *kernels, size_t n) {
             else
                 assert_near((double)dst[i], relu && want < 0 ? 0 : want);
         }
+        memcpy(in_place, rows[0], sizeof in_place);
+        kernels->normalise(n, in_place, rows[1], rows[2], rows[3], residual ? rows[4] : NULL, relu, in_place);
+        assert_memory_equal(in_place, dst, n * sizeof *dst);
     }
 }
 

@@ -121,7 +121,7 @@ static void parity_methods(setup *s, lethe_backend backend) {
         compare_case(s, item);
         n++;
     }
-    assert_true(n >= 4);
+    assert_true(n >= 7);
 }
 
 static void parity_with_reference_kernels(void **state) {

@@ -13,7 +13,8 @@ typedef struct lethe_report lethe_report;
 /* Gathers every evaluation (files named evaluation.json or *.evaluation.json) under the folders, however
  * deep but not through links, and groups them: forget set, then model (dense, 90 % sparse, ...), then method;
  * trials of one group are averaged. Gaps are those of the paper's Table 3: of the means, to Retrain of the
- * same group. LETHE_INPUT: no evaluation is found, or one is damaged. */
+ * same group. Evaluations with a second reference add a row "Retrain again", whose trials are the pairs of
+ * Retrains and whose gaps are the means of theirs. LETHE_INPUT: no evaluation is found, or one is damaged. */
 LETHE_API lethe_status lethe_report_create(const char *const *folders, size_t n_folders, lethe_report **out);
 LETHE_API void lethe_report_destroy(lethe_report **report);
 

@@ -10,7 +10,8 @@ lethe_status lethe__fail(lethe_status status, const char *format, ...) __attribu
 /* Puts a place in front of the recorded sentence: "FILE: sentence". Returns `status`. */
 lethe_status lethe__fail_in(lethe_status status, const char *place);
 
-#define LETHE_FAIL(status, ...) return lethe__fail((status), __VA_ARGS__)
+/* Names the status itself, so that a checker sees that a failure is never LETHE_OK. */
+#define LETHE_FAIL(status, ...) return (void)lethe__fail((status), __VA_ARGS__), (status)
 
 /* Forwards a failure of `call` to the caller. Where something must be released first, keep the status in a
  * variable and go to the one exit at the end of the function. */

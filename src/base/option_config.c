@@ -64,8 +64,10 @@ static bool is_null(const yaml_event_t *event) {
 
 static lethe_status find_key(config_reader *reader, const char *key, lethe__option_at *out) {
     lethe__option_at at = lethe__option_set_find(reader->set, key);
-    if (at.option == NULL)
-        return lethe__option_set_fail_unknown(reader->set, key);
+    if (at.option == NULL) {
+        lethe__option_set_fail_unknown(reader->set, key);
+        return LETHE_USAGE;
+    }
     if (strcmp(key, "config") == 0)
         LETHE_FAIL(LETHE_USAGE, "a configuration cannot load another one by 'config'");
     if (reader->seen[at.position])

@@ -49,10 +49,11 @@ lethe__option_at lethe__option_set_find(const lethe__option_set *set, const char
 
 lethe_status lethe__option_set_fail_unknown(const lethe__option_set *set, const char *name) {
     const char *names[LETHE__MAX_OPTIONS];
-    int n = lethe__option_set_count(set);
-    for (int i = 0; i < n; i++)
-        names[i] = lethe__option_set_at(set, i).option->name;
-    return lethe__fail_unknown("option", name, names, (size_t)n);
+    size_t n = 0;
+    for (lethe__option_at at = lethe__option_set_at(set, 0); at.option != NULL;
+         at = lethe__option_set_at(set, at.position + 1))
+        names[n++] = at.option->name;
+    LETHE_FAIL_UNKNOWN("option", name, names, n);
 }
 
 lethe_status lethe__option_set_add(lethe__option_set *set, const char *heading, const lethe_option *table,
@@ -88,15 +89,16 @@ static lethe_status make_entries(const lethe__option_set *set, lethe__arena *wor
     struct option *entries;
     int n = 0, n_options = lethe__option_set_count(set);
     LETHE_TRY(lethe__arena_allocate(words, 2 * (size_t)n_options + 1, sizeof *entries, &entries));
-    for (int position = 0; position < n_options; position++) {
-        const lethe_option *option = lethe__option_set_at(set, position).option;
-        bool is_flag = option->type == LETHE_OPTION_FLAG;
-        entries[n++] = (struct option){option->name, is_flag ? optional_argument : required_argument, chosen,
-                                       FIRST_VALUE + position};
+    for (lethe__option_at at = lethe__option_set_at(set, 0); at.option != NULL;
+         at = lethe__option_set_at(set, at.position + 1)) {
+        const char *name = at.option->name;
+        bool is_flag = at.option->type == LETHE_OPTION_FLAG;
+        entries[n++] = (struct option){name, is_flag ? optional_argument : required_argument, chosen,
+                                       FIRST_VALUE + at.position};
         if (is_flag) {
             const char *negated;
-            LETHE_TRY(lethe__arena_format(words, &negated, "no-%s", option->name));
-            entries[n++] = (struct option){negated, no_argument, chosen, NEGATED + FIRST_VALUE + position};
+            LETHE_TRY(lethe__arena_format(words, &negated, "no-%s", name));
+            entries[n++] = (struct option){negated, no_argument, chosen, NEGATED + FIRST_VALUE + at.position};
         }
     }
     *out = entries;
@@ -154,7 +156,7 @@ static lethe_status parse_words(lethe__option_set *set, int argc, char **argv, l
         const char *text = optarg;
         if (chosen >= NEGATED)
             text = "off";
-        else if (at.option->type == LETHE_OPTION_FLAG)
+        else if (at.option->type == LETHE_OPTION_FLAG) /* NOLINT: every entry has an option */
             text = flag_value(argc, argv);
         LETHE_TRY(lethe__option_read(at.option, at.values, text));
         set->given[at.position] = LETHE__GIVEN_BY_USER;

@@ -192,7 +192,7 @@ lethe_status lethe_options_set(const lethe_option *table, void *values, const ch
         if (n < sizeof names / sizeof *names)
             names[n++] = option->name;
     }
-    return lethe__fail_unknown("option", name, names, n);
+    LETHE_FAIL_UNKNOWN("option", name, names, n);
 }
 
 static lethe_status check_field(const lethe_option *option, const void *values) {

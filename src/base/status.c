@@ -5,6 +5,7 @@
  * because its arguments may quote the old one. */
 #include "base/fail.h"
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,26 +13,25 @@ enum { MESSAGE_SIZE = 1024 };
 
 static _Thread_local char message[MESSAGE_SIZE];
 
+static const struct {
+    int exit_code;
+    const char *text;
+} statuses[] = {
+#define STATUS_ROW(name, exit_code, text) {exit_code, text},
+    LETHE_STATUS_LIST(STATUS_ROW)
+#undef STATUS_ROW
+};
+
+static bool is_known(lethe_status status) {
+    return (size_t)status < sizeof statuses / sizeof *statuses;
+}
+
 const char *lethe_status_text(lethe_status status) {
-    switch (status) {
-#define STATUS_TEXT(name, exit_code, text)                                                                   \
-    case LETHE_##name:                                                                                       \
-        return text;
-        LETHE_STATUS_LIST(STATUS_TEXT)
-#undef STATUS_TEXT
-    }
-    return "unknown status";
+    return is_known(status) ? statuses[status].text : "unknown status";
 }
 
 int lethe_status_exit_code(lethe_status status) {
-    switch (status) {
-#define STATUS_EXIT_CODE(name, exit_code, text)                                                              \
-    case LETHE_##name:                                                                                       \
-        return exit_code;
-        LETHE_STATUS_LIST(STATUS_EXIT_CODE)
-#undef STATUS_EXIT_CODE
-    }
-    return 1;
+    return is_known(status) ? statuses[status].exit_code : 1;
 }
 
 const char *lethe_last_message(void) {

@@ -12,5 +12,6 @@ void lethe__suggest(const char *word, const char *const *candidates, size_t n, c
 /* Records that `word` is no known `kind` ("option", "method"), with the near candidates and, unless there are
  * such and the names are many, all of them. Returns LETHE_USAGE. */
 lethe_status lethe__fail_unknown(const char *kind, const char *word, const char *const *candidates, size_t n);
+#define LETHE_FAIL_UNKNOWN(...) return (void)lethe__fail_unknown(__VA_ARGS__), LETHE_USAGE
 
 #endif

@@ -1,4 +1,4 @@
-/* safetensors.c - reading and writing the safetensors format (huggingface/safetensors, tensor.rs).
+/* safetensors.c - reading the safetensors format (huggingface/safetensors, tensor.rs).
  *
  * Rules that a file must keep, each with its own message:
  *  1. it holds a header length of 8 bytes, at most 100,000,000, and a header of that length;
@@ -7,10 +7,8 @@
  *  4. every other entry has a dtype of the format, a shape and two data_offsets within the data;
  *  5. shape and dtype give whole bytes, as many as the offsets enclose, without overflow on the way;
  *  6. the tensors tile the data: no hole, no overlap, no byte behind the last one.
- * A shape may be empty (a scalar) and may hold zeros. Entries may have other fields, which say nothing.
- *
- * The writer pads the header with spaces to a multiple of 8 and orders tensors by dtype, largest first, then
- * by name, like the official one. A reader cannot rely on that order: `bytes` may be unaligned. */
+ * A shape may be empty (a scalar) and may hold zeros. Entries may have other fields, which say nothing. The
+ * reader cannot rely on the writer's order of tensors: `bytes` may be unaligned. */
 #include "checkpoint/safetensors.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -20,11 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are stored as they lie in memory");
-
-enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 100000000 };
+enum { MAX_HEADER_BYTES = 100000000 };
 static const size_t max_file_bytes = (size_t)1 << 31; /* far more than any model of lethe has */
-static const char metadata_key[] = "__metadata__";
 
 static const struct {
     const char *name;
@@ -56,19 +51,19 @@ const char *lethe__st_dtype_name(lethe__st_dtype dtype) {
 /* Rules 1 and 2: finds the header and the data. */
 static lethe_status find_header(const uint8_t *bytes, size_t n, size_t *header_bytes, data_part *data) {
     uint64_t length;
-    if (n < LENGTH_BYTES)
+    if (n < LETHE__ST_LENGTH_BYTES)
         LETHE_FAIL(LETHE_INPUT, "holds %zu bytes, too few for the 8-byte header length of safetensors", n);
     memcpy(&length, bytes, sizeof length);
     if (length > MAX_HEADER_BYTES)
         LETHE_FAIL(LETHE_INPUT, "header length %" PRIu64 " is more than %d: not a safetensors file", length,
                    MAX_HEADER_BYTES);
-    if (length > n - LENGTH_BYTES)
+    if (length > n - LETHE__ST_LENGTH_BYTES)
         LETHE_FAIL(LETHE_INPUT, "the header takes %" PRIu64 " bytes, but only %zu follow: the file is cut",
-                   length, n - LENGTH_BYTES);
-    if (length == 0 || bytes[LENGTH_BYTES] != '{')
+                   length, n - LETHE__ST_LENGTH_BYTES);
+    if (length == 0 || bytes[LETHE__ST_LENGTH_BYTES] != '{')
         LETHE_FAIL(LETHE_INPUT, "the header at byte 8 does not begin with '{': not a safetensors file");
     *header_bytes = (size_t)length;
-    *data = (data_part){bytes + LENGTH_BYTES + length, n - LENGTH_BYTES - (size_t)length};
+    *data = (data_part){bytes + LETHE__ST_LENGTH_BYTES + length, n - LETHE__ST_LENGTH_BYTES - (size_t)length};
     return LETHE_OK;
 }
 
@@ -134,14 +129,14 @@ static lethe_status read_entry(const char *name, const json_t *entry, data_part 
 static lethe_status read_metadata(const json_t *header, lethe__st_file *file) {
     json_t *mapping = NULL, *value;
     const char *key;
-    if (json_object_get(header, metadata_key) == NULL)
+    if (json_object_get(header, LETHE__ST_METADATA_KEY) == NULL)
         return LETHE_OK;
-    LETHE_TRY(lethe__json_get_object(header, metadata_key, "header", &mapping));
+    LETHE_TRY(lethe__json_get_object(header, LETHE__ST_METADATA_KEY, "header", &mapping));
     LETHE_TRY(lethe__allocate(json_object_size(mapping), sizeof *file->metadata, &file->metadata));
     json_object_foreach(mapping, key, value) {
         lethe__st_metadata *entry = &file->metadata[file->n_metadata++];
         entry->key = key;
-        LETHE_TRY(lethe__json_get_text(mapping, key, metadata_key, &entry->value));
+        LETHE_TRY(lethe__json_get_text(mapping, key, LETHE__ST_METADATA_KEY, &entry->value));
     }
     return LETHE_OK;
 }
@@ -182,13 +177,14 @@ static lethe_status parse(const uint8_t *bytes, size_t n, lethe__st_file *file) 
     LETHE_TRY(find_header(bytes, n, &header_bytes, &data));
     LETHE_TRY(lethe__allocate(1, sizeof *held, &held));
     file->owner = held;
-    LETHE_TRY(lethe__json_parse((const char *)bytes + LENGTH_BYTES, header_bytes, "header", &held->header));
+    LETHE_TRY(lethe__json_parse((const char *)bytes + LETHE__ST_LENGTH_BYTES, header_bytes, "header",
+                                &held->header));
     LETHE_TRY(read_metadata(held->header, file));
     LETHE_TRY(lethe__allocate(json_object_size(held->header), sizeof *file->tensors, &file->tensors));
     const char *name;
     json_t *entry;
     json_object_foreach(held->header, name, entry) {
-        if (strcmp(name, metadata_key) != 0)
+        if (strcmp(name, LETHE__ST_METADATA_KEY) != 0)
             LETHE_TRY(read_entry(name, entry, data, &file->tensors[file->n_tensors++]));
     }
     qsort(file->tensors, file->n_tensors, sizeof *file->tensors, compare_positions);
@@ -242,89 +238,4 @@ const char *lethe__st_get_metadata(const lethe__st_file *file, const char *key) 
         if (strcmp(file->metadata[i].key, key) == 0)
             return file->metadata[i].value;
     return NULL;
-}
-
-/* --- writing --- */
-
-static int compare_dtype_and_name(const void *left, const void *right) {
-    const lethe__st_tensor *a = left, *b = right;
-    return a->dtype != b->dtype ? (a->dtype > b->dtype ? -1 : 1) : strcmp(a->name, b->name);
-}
-
-static bool add_metadata(json_t *header, const lethe__st_metadata *metadata, size_t n) {
-    json_t *mapping = json_object();
-    bool done = json_object_set_new(header, metadata_key, mapping) == 0;
-    for (size_t i = 0; done && i < n; i++)
-        done = json_object_set_new(mapping, metadata[i].key, json_string(metadata[i].value)) == 0;
-    return done;
-}
-
-static bool add_entry(json_t *header, const lethe__st_tensor *tensor, uint64_t begin) {
-    json_t *shape = json_array();
-    bool done = shape != NULL;
-    for (int i = 0; done && i < tensor->n_dims; i++)
-        done = json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i])) == 0;
-    json_t *entry = json_pack("{s:s, s:O, s:[I, I]}", "dtype", dtypes[tensor->dtype].name, "shape", shape,
-                              "data_offsets", (json_int_t)begin, (json_int_t)(begin + tensor->n_bytes));
-    json_decref(shape);
-    if (!done) {
-        json_decref(entry);
-        return false;
-    }
-    return json_object_set_new(header, tensor->name, entry) == 0;
-}
-
-/* The header as text, freed by lethe__free. */
-static lethe_status make_header(const lethe__st_tensor *tensors, size_t n_tensors,
-                                const lethe__st_metadata *metadata, size_t n_metadata, char **text) {
-    json_t *header = json_object();
-    uint64_t end = 0;
-    bool done = header != NULL && (n_metadata == 0 || add_metadata(header, metadata, n_metadata));
-    for (size_t i = 0; done && i < n_tensors; i++) {
-        done = add_entry(header, &tensors[i], end);
-        end += tensors[i].n_bytes;
-    }
-    lethe_status status = lethe__json_compact(done ? header : NULL, text);
-    json_decref(header);
-    return status;
-}
-
-static lethe_status write_all(lethe__writer *writer, const char *header, const lethe__st_tensor *tensors,
-                              size_t n_tensors) {
-    static const char spaces[LENGTH_BYTES] = "        ";
-    size_t n = strlen(header), n_spaces = (LENGTH_BYTES - n % LENGTH_BYTES) % LENGTH_BYTES;
-    uint64_t length = n + n_spaces;
-    LETHE_TRY(lethe__writer_write(writer, &length, sizeof length));
-    LETHE_TRY(lethe__writer_write(writer, header, n));
-    LETHE_TRY(lethe__writer_write(writer, spaces, n_spaces));
-    for (size_t i = 0; i < n_tensors; i++)
-        LETHE_TRY(lethe__writer_write(writer, tensors[i].bytes, (size_t)tensors[i].n_bytes));
-    return LETHE_OK;
-}
-
-static lethe_status write_file(const char *path, const char *header, const lethe__st_tensor *tensors,
-                               size_t n_tensors) {
-    lethe__writer *writer;
-    LETHE_TRY(lethe__writer_open(path, &writer));
-    lethe_status status = write_all(writer, header, tensors, n_tensors);
-    if (status == LETHE_OK)
-        return lethe__writer_commit(&writer);
-    lethe__writer_abandon(&writer);
-    return status;
-}
-
-lethe_status lethe__st_write(const char *path, const lethe__st_tensor *tensors, size_t n_tensors,
-                             const lethe__st_metadata *metadata, size_t n_metadata) {
-    lethe__st_tensor *sorted;
-    LETHE_TRY(lethe__allocate(n_tensors, sizeof *sorted, &sorted));
-    if (n_tensors > 0)
-        memcpy(sorted, tensors, n_tensors * sizeof *sorted);
-    qsort(sorted, n_tensors, sizeof *sorted, compare_dtype_and_name);
-    char *header = NULL;
-    lethe_status status = make_header(sorted, n_tensors, metadata, n_metadata, &header);
-    if (status == LETHE_OK)
-        status = write_file(path, header, sorted, n_tensors);
-    lethe__free(header);
-    lethe__free(sorted);
-    return status;
 }

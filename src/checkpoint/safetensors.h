@@ -1,7 +1,7 @@
 /* safetensors.h - the file format alone: named tensors and a string-to-string metadata mapping.
  *
  * Layout: u64 little-endian N, N bytes of JSON, the tensors' bytes. Reading refuses everything that the
- * format forbids (see the .c file for the list of rules); writing gives the official writer's order: dtype
+ * format forbids (safetensors.c lists the rules); writing gives the official writer's order: dtype
  * descending, then name. */
 #ifndef LETHE_CHECKPOINT_SAFETENSORS_H
 #define LETHE_CHECKPOINT_SAFETENSORS_H
@@ -43,7 +43,12 @@ typedef enum lethe__st_dtype {
         LETHE__ST_DTYPES
 } lethe__st_dtype;
 
-enum { LETHE__ST_MAX_DIMS = 8 };
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are stored as they lie in memory");
+
+enum { LETHE__ST_LENGTH_BYTES = 8, LETHE__ST_MAX_DIMS = 8 };
+
+/* The header's entry that is no tensor. */
+#define LETHE__ST_METADATA_KEY "__metadata__"
 
 /* "F32". */
 const char *lethe__st_dtype_name(lethe__st_dtype dtype);

@@ -110,7 +110,7 @@ static lethe_status run(lethe__call *call, void *job) {
     for (size_t i = 0; i < 3; i++)
         if (strcmp(call->words[0], shells[i]) == 0)
             return writers[i]();
-    return lethe__fail_unknown("shell", call->words[0], shells, 3);
+    LETHE_FAIL_UNKNOWN("shell", call->words[0], shells, 3);
 }
 
 const lethe__command lethe__cmd_completion = {

@@ -111,7 +111,7 @@ static lethe_status show_method(const lethe__command *command, const char *name)
     }
     if (n == 0)
         LETHE_FAIL(LETHE_USAGE, "the command '%s' has no methods", command->name);
-    return lethe__fail_unknown("method", name, names, n);
+    LETHE_FAIL_UNKNOWN("method", name, names, n);
 }
 
 static lethe_status show_command(const lethe__command *command, bool man) {

@@ -53,13 +53,15 @@ const lethe__command lethe__cmd_report = {
     .summary = "tables and a page that compare methods with Retrain",
     .words = "FOLDER...",
     .max_words = MAX_FOLDERS,
-    .details = "Gathers what lethe evaluate has stored below the folders (evaluation.json and "
-               "*.evaluation.json) and prints the "
-               "table of the paper's Table 3 for each forget set: every metric as mean and deviation over "
-               "trials, its gap to "
-               "Retrain in brackets, the disparity average, the time and the speed-up over "
-               "Retrain.\nExample: lethe report demo "
-               "--html report.html",
+    .details =
+        "Gathers what lethe evaluate has stored below the folders (evaluation.json and "
+        "*.evaluation.json) and prints the "
+        "table of the paper's Table 3 for each forget set: every metric as mean and deviation over "
+        "trials, its gap to "
+        "Retrain in brackets, the disparity average, the time and the speed-up over "
+        "Retrain. Where models were evaluated with --reference-2, the row Retrain again says how far two "
+        "Retrains lie apart, which is as near as a method can be asked to come.\nExample: lethe report demo "
+        "--html report.html",
     .traits = LETHE__HAS_RESULT,
     .job_size = sizeof(report_options),
     .options = options,

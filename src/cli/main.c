@@ -37,7 +37,7 @@ lethe_status lethe__command_find(const char *name, const lethe__command **out) {
         if (n < MAX_COMMANDS)
             names[n++] = (*command)->name;
     }
-    return lethe__fail_unknown("command", name, names, n);
+    LETHE_FAIL_UNKNOWN("command", name, names, n);
 }
 
 static const char *command_name(const char *word) {

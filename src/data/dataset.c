@@ -113,7 +113,7 @@ static lethe_status find_format(const char *name, const lethe__format **out) {
         }
     }
     const char *const *known = lethe_dataset_names(); /* before n_names is read */
-    return lethe__fail_unknown("data set", name, known, n_names);
+    LETHE_FAIL_UNKNOWN("data set", name, known, n_names);
 }
 
 static lethe_status find_directory(const lethe__format *format, const char *given, const char **out) {

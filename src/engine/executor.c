@@ -124,7 +124,7 @@ lethe_status lethe__executor_forward(lethe__executor *executor, lethe__mode mode
     LETHE_TRY(get_plan(executor, n, mode, &plan));
     plan->operations[0].src.data = (void *)images; /* read only: no operation writes to its src */
     for (size_t i = 0; i < plan->n_operations; i++)
-        LETHE_TRY(plan->operations[i].implementation->forward(&plan->operations[i], mode));
+        LETHE_TRY(lethe__operation_forward(&plan->operations[i], mode));
     if (mode != LETHE__MODE_PREDICT) {
         executor->forward_plan = plan;
         executor->forward_mode = mode;

@@ -4,6 +4,7 @@
  * stands last. A new implementation is one record, declared in implementations.h and named here;
  * test_engine_operations then compares it with the reference. */
 #include "engine/implementations.h"
+#include "base/fail.h"
 
 enum { MAX_IMPLEMENTATIONS = 6 };
 
@@ -20,6 +21,15 @@ static const lethe__implementation *const lists[LETHE__OP_KINDS][MAX_IMPLEMENTAT
 
 const lethe__implementation *const *lethe__implementations(lethe__op_kind kind) {
     return lists[kind];
+}
+
+lethe_status lethe__operation_forward(lethe__operation *operation, lethe__mode mode) {
+    lethe__operation *follower = operation->follower;
+    if (operation->leader != NULL)
+        return LETHE_OK;
+    if (follower != NULL)
+        LETHE_TRY(follower->implementation->await(follower, mode));
+    return operation->implementation->forward(operation, mode);
 }
 
 lethe_status lethe__operation_sample_products(lethe__operation *operation,

@@ -41,6 +41,12 @@ typedef struct lethe__implementation {
     lethe_status (*create)(lethe__operation *operation);
     void (*destroy)(lethe__operation *operation);
     lethe_status (*forward)(lethe__operation *operation, lethe__mode mode);
+    /* Optional, both or neither: how to follow a leader (below) in place of forward. `await` comes before the
+     * leader's forward; within that, `follow` for pixels first to first + n - 1 as soon as they are written,
+     * from several threads at the same time, each with pixels of its own: it opens no parallel region. What
+     * is kept between them lies in the workspace: the scratch memory is the leader's. */
+    lethe_status (*await)(lethe__operation *operation, lethe__mode mode);
+    void (*follow)(const lethe__operation *operation, size_t first, size_t n);
     /* Writes diff_src (unless NULL), diff_residual (unless NULL) and the parameter gradients (unless
      * diff_weight is NULL); overwrites, never adds. */
     lethe_status (*backward)(lethe__operation *operation, lethe__mode mode);
@@ -60,9 +66,15 @@ struct lethe__operation {
     const lethe__graph *graph;
     lethe__weights *weights;
     int threads;
-    bool with_gradients; /* a backward may follow */
-    bool with_samples;   /* sample_products may follow */
+    bool with_gradients; /* a backward may come; without, the mode is PREDICT */
+    bool with_samples;   /* sample_products may come */
     bool wants_diff_src; /* in backward diff_src will not be NULL; known at create */
+
+    /* Without gradients an operation may follow the one that makes its src: it works in place on what that
+     * has just written, while it is in cache. Src and dst of the follower are then the dst of the leader. Set
+     * by the plan, the leader before create; NULL: none. */
+    lethe__operation *follower, *leader;
+    bool calls_follower; /* set by create: forward calls lethe__operation_follow */
 
     lethe__view src, residual, dst; /* residual.data NULL: none */
     /* gradients have the dtype of their tensor; diff_dst_2 is a second part to be added to diff_dst while
@@ -84,6 +96,16 @@ struct lethe__operation {
 /* The part of a flat vector that belongs to `parameter`, the operation's weight or bias. */
 static inline size_t lethe__operation_offset(const lethe__operation *operation, const float *parameter) {
     return (size_t)(parameter - operation->weights->parameters);
+}
+
+/* The forward pass; where there is a follower, its own, too, and then nothing when its turn comes. */
+lethe_status lethe__operation_forward(lethe__operation *operation, lethe__mode mode);
+
+/* What a leader calls, for every pixel of its dst once: pixels first to first + n - 1 are written, and are
+ * the follower's from now on. NULL: there is none. */
+static inline void lethe__operation_follow(const lethe__operation *follower, size_t first, size_t n) {
+    if (follower != NULL)
+        follower->implementation->follow(follower, first, n);
 }
 
 /* sample_products and its scratch memory, by the implementation or else by the reference. */

@@ -9,7 +9,12 @@
 #include <omp.h>
 #include <string.h>
 
-enum { BURSTS = 8, ROUNDS = 400000, STREAM = (24 << 20) / sizeof(float) /* beyond any cache */ };
+enum {
+    BURSTS = 8,
+    ROUNDS = 400000,
+    TILE_ROUNDS = ROUNDS / 4,
+    STREAM = (24 << 20) / sizeof(float) /* beyond any cache */
+};
 
 static const lethe__peak_kernels *choose_kernels(void) {
     static const lethe__peak_kernels *const sets[] = {&lethe__peak_kernels_baseline,
@@ -32,8 +37,8 @@ static double run_products(unit by) {
         sink = kernels->multiply_add_pairs(ROUNDS);
         return (double)ROUNDS * (double)kernels->pair_flops;
     default:
-        lethe__amx_kernels_hardware.products(ROUNDS / 4);
-        return (double)(ROUNDS / 4) * LETHE__AMX_ROUND_FLOPS;
+        lethe__amx_kernels_hardware.products(TILE_ROUNDS);
+        return (double)TILE_ROUNDS * LETHE__AMX_ROUND_FLOPS;
     }
     (void)sink;
 }

@@ -4,9 +4,10 @@
  * buffer is live over a range of steps, and two buffers may share memory when their ranges do not meet:
  *
  *     activation   from the step that makes it to its last reader; with gradients, to the backward pass of
- *                  the operation that made it (ReLU looks at its output)
+ *                  the operation that made it (ReLU looks at its output). A follower's is its leader's, too,
+ *                  and begins at the leader's step
  *     gradient     a part for each reader: from the reader's backward pass to that of the tensor's producer
- *     workspace    from an operation's forward to its backward pass
+ *     workspace    from an operation's forward, or its leader's, to its backward pass
  *
  * Scratch memory is valid within one step only, so that all operations share one piece. Per operation i the
  * spans are stored in a row: [activation of dst, gradient for src, gradient for residual, workspace]. */
@@ -107,8 +108,25 @@ static lethe_status choose_implementation(const lethe__plan_request *request, le
                (int)(operation->node - operation->graph->nodes));
 }
 
-static lethe_status make_operation(const lethe__plan_request *request, const lethe__node *node,
+/* Makes `operation` follow the one that makes its src, where both can. Nobody else reads that, for only a
+ * BatchNorm's dst may have two readers; a residual must be there when the leader runs. */
+static void find_leader(const lethe__plan *plan, lethe__operation *operation) {
+    const lethe__node *node = operation->node;
+    const lethe__tensor *tensors = plan->request.graph->tensors;
+    int src = tensors[node->src].producer,
+        residual = node->residual < 0 ? -1 : tensors[node->residual].producer;
+    if (operation->implementation->follow == NULL || operation->with_gradients || residual >= src)
+        return;
+    lethe__operation *leader = &plan->operations[src];
+    if (!leader->calls_follower)
+        return;
+    operation->leader = leader;
+    leader->follower = operation;
+}
+
+static lethe_status make_operation(const lethe__plan *plan, const lethe__node *node,
                                    lethe__operation *operation) {
+    const lethe__plan_request *request = &plan->request;
     const lethe__graph *graph = request->graph;
     lethe__weights *weights = request->weights;
     *operation = (lethe__operation){.node = node,
@@ -134,6 +152,7 @@ static lethe_status make_operation(const lethe__plan_request *request, const let
         operation->running_var = weights->buffers + graph->buffers[node->running_var].offset;
     }
     LETHE_TRY(choose_implementation(request, operation));
+    find_leader(plan, operation);
     if (operation->implementation->create != NULL)
         LETHE_TRY(operation->implementation->create(operation));
     size_t samples = request->with_samples ? lethe__operation_sample_scratch_bytes(operation) : 0;
@@ -149,10 +168,14 @@ static void set_spans(lethe__plan *plan, int i) {
     const lethe__node *node = operation->node;
     int backward = 2 * (int)request->graph->n_nodes - 1 - i;
     lethe__span *own = plan->spans + (size_t)i * SPANS_PER_OPERATION;
+    int first = operation->leader != NULL ? (int)(operation->leader - plan->operations) : i;
     int last = request->with_gradients ? backward : i;
 
-    own[ACTIVATION] = (lethe__span){.bytes = lethe__view_bytes(&operation->dst), .first = i, .last = last};
-    own[WORKSPACE] = (lethe__span){.bytes = operation->workspace_bytes, .first = i, .last = last};
+    own[ACTIVATION] =
+        (lethe__span){.bytes = lethe__view_bytes(&operation->dst), .first = first, .last = last};
+    own[WORKSPACE] = (lethe__span){.bytes = operation->workspace_bytes, .first = first, .last = last};
+    if (operation->leader != NULL)
+        plan->spans[(size_t)first * SPANS_PER_OPERATION + ACTIVATION].bytes = 0;
     const int sources[] = {node->src, node->residual};
     const lethe__view *views[] = {&operation->src, &operation->residual};
     for (int s = 0; s < 2; s++) {
@@ -191,7 +214,7 @@ static lethe_status fill_plan(const lethe__plan_request *request, lethe__plan *p
     LETHE_TRY(lethe__allocate(n, sizeof *plan->operations, &plan->operations));
     LETHE_TRY(lethe__allocate(plan->n_spans, sizeof *plan->spans, &plan->spans));
     for (size_t i = 0; i < n; i++) {
-        LETHE_TRY(make_operation(request, &request->graph->nodes[i], &plan->operations[i]));
+        LETHE_TRY(make_operation(plan, &request->graph->nodes[i], &plan->operations[i]));
         plan->n_operations = i + 1;
     }
     return lay_out(plan);
@@ -235,6 +258,8 @@ void lethe__plan_bind(lethe__plan *plan, uint8_t *arena) {
         lethe__operation *operation = &plan->operations[i];
         const lethe__span *own = plan->spans + i * SPANS_PER_OPERATION;
         operation->dst.data = place(&own[ACTIVATION], arena);
+        if (operation->leader != NULL)
+            operation->leader->dst.data = operation->dst.data;
         operation->workspace = place(&own[WORKSPACE], arena);
         operation->scratch = arena + plan->scratch_offset;
         operation->diff_src = place(&own[GRADIENT_SRC], arena);

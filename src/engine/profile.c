@@ -87,6 +87,7 @@ static lethe_status open_rig(const lethe__timing *timing, rig *r) {
     lethe__operation *operation = &r->operation;
     operation->implementation = timing->implementation;
     operation->state = NULL;
+    operation->follower = operation->leader = NULL;
     operation->packed_version = 0;
     operation->workspace_bytes = operation->scratch_bytes = 0;
     if (timing->implementation->create != NULL)

@@ -173,8 +173,7 @@ static lethe_status measure(const mia_measurement *one, lethe_compat compat) {
 }
 
 static lethe_status run_measurements(attack_plan *plan, const lethe_runtime *runtime) {
-    int threads = lethe_threads_resolve(runtime->threads);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(lethe_threads_resolve(runtime->threads))
     for (size_t i = 0; i < plan->n; i++) {
         if (runtime->stop != NULL && *runtime->stop != 0)
             plan->measurements[i].status = LETHE_STOPPED;

@@ -16,8 +16,8 @@ static const double z = 1.959963984540054; /* of the normal distribution: 97.5 %
 
 #define RATE(key, text, field, features)                                                                     \
     {                                                                                                        \
-        .name = key, .title = text, .offset = offsetof(lethe_evaluation, field),                             \
-        .interval_offset = offsetof(lethe_evaluation, interval.field), .by_feature = features                \
+        .name = (key), .title = (text), .offset = offsetof(lethe_evaluation, field),                         \
+        .interval_offset = offsetof(lethe_evaluation, interval.field), .by_feature = (features)              \
     }
 
 static const lethe_metric metrics[] = {

@@ -91,7 +91,7 @@ static lethe_status allocate(lethe__svc *svc, const lethe__mia_task *task) {
         if (task->targets[i].n > longest)
             longest = task->targets[i].n;
     LETHE_TRY(lethe__allocate(n, sizeof *svc->problem.y, &svc->problem.y));
-    LETHE_TRY(lethe__allocate(n, sizeof *svc->problem.x, &svc->problem.x));
+    LETHE_TRY(lethe__allocate(n, sizeof(struct svm_node *), &svc->problem.x));
     LETHE_TRY(lethe__allocate(n, (width + 1) * sizeof *svc->nodes, &svc->nodes));
     LETHE_TRY(lethe__allocate(width + 1, sizeof *svc->judged, &svc->judged));
     return lethe__allocate(longest, width * sizeof *svc->sorted, &svc->sorted);

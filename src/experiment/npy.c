@@ -11,6 +11,8 @@
 
 enum { ALIGNMENT = 64, PREFIX = 10, HEADER = 192, MAX_DIMS = 4 };
 
+static const unsigned char magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0}; /* version 1.0 */
+
 /* Writes the header into `header` and returns its bytes. */
 static size_t make_header(char header[HEADER], lethe__npy_type type, const size_t *shape, int n_dims) {
     char dims[MAX_DIMS * 22] = "";
@@ -24,7 +26,7 @@ static size_t make_header(char header[HEADER], lethe__npy_type type, const size_
     size_t padded = (whole + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     memset(header + whole - 1, ' ', padded - whole);
     header[padded - 1] = '\n';
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    memcpy(header, magic, sizeof magic);
     header[8] = (char)((padded - PREFIX) & 0xff);
     header[9] = (char)((padded - PREFIX) >> 8);
     return padded;

@@ -132,7 +132,7 @@ static double relative_error(const float *values, const float *expected, size_t 
     double difference = 0, magnitude = 0;
     for (size_t i = 0; i < n; i++) {
         difference = fmax(difference, fabs((double)values[i] - expected[i]));
-        magnitude = fmax(magnitude, fabs(expected[i]));
+        magnitude = fmax(magnitude, fabs((double)expected[i]));
         if (!isfinite(values[i]))
             return INFINITY;
     }

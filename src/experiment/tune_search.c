@@ -35,7 +35,7 @@ static lethe_status find_option(const char *name, const lethe_option *table, con
         if (n < MOST_OPTIONS)
             names[n++] = table->name;
     }
-    return lethe__fail_unknown("numeric method option", name, names, n);
+    LETHE_FAIL_UNKNOWN("numeric method option", name, names, n);
 }
 
 /* The option itself says whether it takes the value. */

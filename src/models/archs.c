@@ -28,5 +28,5 @@ lethe_status lethe__arch_find(const char *name, const lethe__arch **out) {
                 return LETHE_OK;
             }
     const char *const *known = lethe_model_archs(); /* before n_names is read */
-    return lethe__fail_unknown("architecture", name, known, n_names);
+    LETHE_FAIL_UNKNOWN("architecture", name, known, n_names);
 }

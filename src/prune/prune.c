@@ -18,7 +18,7 @@ lethe_status lethe_prune_find(const char *name, const lethe_prune_method **out) 
         if (n < sizeof names / sizeof *names)
             names[n++] = (*method)->name;
     }
-    return lethe__fail_unknown("pruning method", name, names, n);
+    LETHE_FAIL_UNKNOWN("pruning method", name, names, n);
 }
 
 lethe_status lethe_rewind_parse(const char *text, lethe_rewind *kind, int *epoch) {

@@ -19,7 +19,7 @@ typedef struct lethe__row {
     size_t n_trials;
     lethe__mean metrics[LETHE__METRICS], rte_seconds;
     double gaps[LETHE__METRICS], disparity_average, speed_up; /* NaN without a Retrain in the group */
-    bool is_retrain;
+    bool is_retrain, is_retrain_again;
 } lethe__row;
 
 struct lethe_report {
@@ -29,6 +29,10 @@ struct lethe_report {
 };
 
 extern const char *const lethe__metric_names[LETHE__METRICS];
+/* The method of rows that say how far two Retrains lie apart: the models are those of --reference-2. */
+extern const char lethe__retrain_again[];
+/* What such a row is for, in one sentence; NULL for a report without one. */
+const char *lethe__report_band(const lethe_report *report);
 
 /* Is row `i` the first of its forget set? */
 bool lethe__row_starts_table(const lethe_report *report, size_t i);

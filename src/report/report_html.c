@@ -10,7 +10,8 @@ static const char style[] = "table { width: 100%; }\n"
                             "th, td { white-space: nowrap; }\n"
                             "th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }\n"
                             "td.bar { width: 12em; text-align: left; }\n"
-                            "td.bar span { display: inline-block; height: .8em; background: #4a7ab5; }\n";
+                            "td.bar span { display: inline-block; height: .8em; background: #4a7ab5; }\n"
+                            "td.bar span.again { background: #999; }\n";
 
 static const char introduction[] =
     "<p>Mean &plusmn; standard deviation over trials, in per cent; in brackets the gap to Retrain on the "
@@ -39,7 +40,8 @@ static void write_row(FILE *stream, const lethe__row *row, double largest) {
         fprintf(stream, "<td>%s</td>", cells[k]);
     fputs("<td class=\"bar\">", stream);
     if (!row->is_retrain && row->disparity_average > 0)
-        fprintf(stream, "<span style=\"width: %.1f%%\"></span>", 100 * row->disparity_average / largest);
+        fprintf(stream, "<span%s style=\"width: %.1f%%\"></span>",
+                row->is_retrain_again ? " class=\"again\"" : "", 100 * row->disparity_average / largest);
     fputs("</td></tr>\n", stream);
 }
 
@@ -52,6 +54,8 @@ lethe_status lethe_report_write_html(const lethe_report *report, const char *pat
         largest = fmax(largest, report->rows[i].disparity_average);
     lethe__page_begin(stream, "Unlearning compared with Retrain", style);
     fputs(introduction, stream);
+    if (lethe__report_band(report) != NULL)
+        fprintf(stream, "<p>%s</p>\n", lethe__report_band(report));
     for (size_t i = 0; i < report->n_rows; i++) {
         bool first = lethe__row_starts_table(report, i);
         if (first && i > 0)

@@ -44,6 +44,14 @@ void lethe__row_cells(const lethe__row *row, char cells[LETHE__CELLS][LETHE__CEL
         snprintf(cells[SPEED_UP], LETHE__CELL_BYTES, "%.1fx", row->speed_up);
 }
 
+const char *lethe__report_band(const lethe_report *report) {
+    for (size_t i = 0; i < report->n_rows; i++)
+        if (report->rows[i].is_retrain_again)
+            return "Retrain again: Retrain with another seed, its gaps averaged over pairs of single runs; a "
+                   "method whose disparity is no larger is as near to Retrain as a second Retrain.";
+    return NULL;
+}
+
 /* --- text --- */
 
 /* Columns on a terminal: code points, since ± takes two bytes. */
@@ -62,6 +70,12 @@ static lethe_status check_stream(FILE *stream) {
     if (fflush(stream) != 0 || ferror(stream))
         LETHE_FAIL(LETHE_FAILED, "the report could not be written");
     return LETHE_OK;
+}
+
+static void write_band(const lethe_report *report, FILE *stream) {
+    const char *sentence = lethe__report_band(report);
+    if (sentence != NULL)
+        fprintf(stream, "\n%s\n", sentence);
 }
 
 static int label_width(const lethe_report *report) {
@@ -100,6 +114,7 @@ lethe_status lethe_report_write_text(const lethe_report *report, FILE *stream) {
             write_cell(stream, cells[k], widths[k]);
         fputc('\n', stream);
     }
+    write_band(report, stream);
     return check_stream(stream);
 }
 
@@ -125,6 +140,7 @@ lethe_status lethe_report_write_markdown(const lethe_report *report, FILE *strea
             fprintf(stream, " %s |", cells[k]);
         fputc('\n', stream);
     }
+    write_band(report, stream);
     return check_stream(stream);
 }
 

@@ -27,7 +27,7 @@ lethe_status lethe_unlearn_find(const char *name, const lethe_unlearn_method **o
         if (n < sizeof names / sizeof *names)
             names[n++] = (*method)->name;
     }
-    return lethe__fail_unknown("unlearning method", name, names, n);
+    LETHE_FAIL_UNKNOWN("unlearning method", name, names, n);
 }
 
 lethe_status lethe__unlearn_check_fit(const void *options) {

@@ -39,7 +39,7 @@ static void copy_common(const lethe_model *from, lethe_model *to) {
         size_t n = source->size < target->size ? source->size : target->size;
         memcpy(to->weights.parameters + target->offset, from->weights.parameters + source->offset,
                n * sizeof(float));
-        if (to->mask != NULL)
+        if (from->mask != NULL)
             memcpy(to->mask + target->offset, from->mask + source->offset, n);
     }
     memcpy(to->weights.buffers, from->weights.buffers, to->graph->buffer_size * sizeof(float));

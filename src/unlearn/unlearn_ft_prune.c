@@ -39,7 +39,8 @@ static lethe_status prune(void *user, lethe_model *model, int epoch) {
     if (epoch % PRUNING_INTERVAL != 0)
         return LETHE_OK;
     int n_prunings = (given->fit.epochs + PRUNING_INTERVAL - 1) / PRUNING_INTERVAL;
-    double done = (double)(epoch / PRUNING_INTERVAL + 1) / n_prunings;
+    int nth = epoch / PRUNING_INTERVAL + 1;
+    double done = (double)nth / n_prunings;
     size_t n = model->graph->parameter_size;
     double *scores;
     LETHE_TRY(lethe__allocate(n, sizeof *scores, &scores));

@@ -69,6 +69,10 @@ holds results/dense.evaluation.json '"within": \(true\|false\)'
 run 0 evaluate --model ga --reference retrain --reference-2 ft --mia both $quiet
 prints 'null gap'
 prints 'MIA-Efficacy, class-matched, confidence'
+run 0 report ga ft --html report.html
+prints '^Retrain again  90 % sparse  *1  '
+prints '^Retrain again: Retrain with another seed'
+holds report.html '<td>Retrain again</td><td>90 % sparse</td>'
 run 3 evaluate --model ft --reference l1 $quiet
 says 'l1: its forget set is another one'
 run 3 evaluate --model ft --reference retrain --reference-2 l1 $quiet

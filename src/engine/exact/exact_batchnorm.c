@@ -113,7 +113,8 @@ static void use_running_statistics(const lethe__exact_operation *operation) {
 
 static void use_batch_statistics(const lethe__exact_operation *operation) {
     size_t channels = (size_t)operation->src->c;
-    double m = (double)(operation->src->size / channels);
+    size_t pixels = operation->src->size / channels;
+    double m = (double)pixels;
     const double *sums = sum_up(operation, add_values);
     for (size_t c = 0; c < channels; c++) {
         statistic(operation, MEAN)[c] = sums[c] / m;

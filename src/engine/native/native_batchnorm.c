@@ -1,6 +1,7 @@
 /* native_batchnorm.c - batch normalisation with residual and ReLU, in few passes over memory.
  *
  * forward:   one pass reads src for the statistics (in training); one reads src [, residual] and writes dst.
+ *            The latter pass a follower makes on each part of src that its convolution has just written.
  * backward:  one pass takes the sums over g = diff_dst [+ diff_dst_2] where dst > 0, and writes
  *            diff_residual = g; one reads g and src and writes diff_src. With i = 1 / sqrt(variance + eps),
  *
@@ -24,7 +25,7 @@ static const double epsilon = 1e-5, momentum = 0.1;
 
 enum { CHUNK_VALUES = 16384, MIN_CHUNK_PIXELS = 64 };
 
-/* A batch in work: what is computed with what, how the batch is cut, and the parts of the scratch memory.
+/* A batch in work: what is computed with what, how the batch is cut, and the parts of its memory.
  * Lanes hold the value of a channel once for each pixel of a row: [pitch]. */
 typedef struct batch {
     const lethe__operation *operation;
@@ -63,13 +64,21 @@ static batch open_samples(const lethe__operation *operation) {
     return b;
 }
 
-static size_t scratch_bytes(const batch *b) {
+/* The workspace begins with mean, and 1 / sqrt(variance + epsilon). */
+static size_t kept_bytes(const batch *b) {
+    return 2 * b->channels * sizeof(float);
+}
+
+static size_t work_bytes(const batch *b) {
     return 2 * b->channels * sizeof *b->totals +
            (b->n_chunks * 2 * b->channels + N_LANES * b->pitch) * sizeof *b->partial;
 }
 
-static batch with_scratch(batch b) {
-    b.totals = b.operation->scratch;
+/* The batch with its memory: scratch memory, or the rest of a follower's workspace. */
+static batch with_memory(batch b) {
+    const lethe__operation *operation = b.operation;
+    b.totals = operation->leader == NULL ? operation->scratch
+                                         : (void *)((uint8_t *)operation->workspace + kept_bytes(&b));
     b.partial = (void *)(b.totals + 2 * b.channels);
     float **const lanes[N_LANES] = {&b.mean, &b.scale, &b.shift, &b.by_gradient, &b.by_src, &b.constant};
     for (size_t i = 0; i < N_LANES; i++)
@@ -79,8 +88,9 @@ static batch with_scratch(batch b) {
 
 static lethe_status create(lethe__operation *operation) {
     batch b = open_batch(operation);
-    operation->workspace_bytes = 2 * b.channels * sizeof(float); /* mean, and 1 / sqrt(variance + epsilon) */
-    operation->scratch_bytes = scratch_bytes(&b);
+    bool follows = operation->leader != NULL;
+    operation->workspace_bytes = kept_bytes(&b) + (follows ? work_bytes(&b) : 0);
+    operation->scratch_bytes = follows ? 0 : work_bytes(&b);
     return LETHE_OK;
 }
 
@@ -91,14 +101,20 @@ typedef struct tile {
     size_t n_channels;
 } tile;
 
+static tile tile_of(const batch *b, size_t first, size_t pixels, size_t panel) {
+    size_t lane = panel * LETHE__ROW, n_lanes = lethe__smaller(LETHE__ROW, b->pitch - lane);
+    return (tile){.pixels = pixels,
+                  .begin = first * b->channels + lane,
+                  .end = (first + pixels) * b->channels,
+                  .lane = lane,
+                  .n_lanes = n_lanes,
+                  .n_channels = n_lanes / b->fold};
+}
+
 static tile tile_at(const batch *b, size_t i) {
-    tile t = {.chunk = i / b->n_panels, .lane = i % b->n_panels * LETHE__ROW};
-    size_t first = t.chunk * b->chunk_pixels;
-    t.pixels = lethe__smaller(b->chunk_pixels, b->pixels - first);
-    t.begin = first * b->channels + t.lane;
-    t.end = (first + t.pixels) * b->channels;
-    t.n_lanes = lethe__smaller(LETHE__ROW, b->pitch - t.lane);
-    t.n_channels = t.n_lanes / b->fold;
+    size_t chunk = i / b->n_panels, first = chunk * b->chunk_pixels;
+    tile t = tile_of(b, first, lethe__smaller(b->chunk_pixels, b->pixels - first), i % b->n_panels);
+    t.chunk = chunk;
     return t;
 }
 
@@ -219,12 +235,27 @@ static void tile_normalise(const batch *b, const tile *t) {
     }
 }
 
-static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
-    batch b = with_scratch(open_batch(operation));
+/* All that normalising needs. */
+static lethe_status await(lethe__operation *operation, lethe__mode mode) {
+    batch b = with_memory(open_batch(operation));
     LETHE_TRY(prepare_statistics(&b, mode));
     prepare_lanes(&b);
+    return LETHE_OK;
+}
+
+static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
+    batch b = with_memory(open_batch(operation));
+    LETHE_TRY(await(operation, mode));
     visit_tiles(&b, tile_normalise);
     return LETHE_OK;
+}
+
+static void follow(const lethe__operation *operation, size_t first, size_t n) {
+    batch b = with_memory(open_batch(operation));
+    for (size_t panel = 0; panel < b.n_panels; panel++) {
+        tile t = tile_of(&b, first, n, panel);
+        tile_normalise(&b, &t);
+    }
 }
 
 /* --- backward --- */
@@ -317,7 +348,7 @@ static void finish_sums(const batch *b, lethe__mode mode) {
 }
 
 static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
-    batch b = with_scratch(open_batch(operation));
+    batch b = with_memory(open_batch(operation));
     prepare_lanes(&b);
     visit_tiles(&b, tile_sums);
     finish_sums(&b, mode);
@@ -330,7 +361,7 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
 
 static size_t sample_scratch_bytes(const lethe__operation *operation) {
     batch b = open_samples(operation);
-    return scratch_bytes(&b);
+    return work_bytes(&b);
 }
 
 static void use_sample(const batch *b, const lethe__sample_products *products, size_t sample) {
@@ -350,7 +381,7 @@ static void use_sample(const batch *b, const lethe__sample_products *products, s
 }
 
 static lethe_status sample_products(lethe__operation *operation, const lethe__sample_products *products) {
-    batch b = with_scratch(open_samples(operation));
+    batch b = with_memory(open_samples(operation));
     prepare_lanes(&b);
     visit_tiles(&b, tile_sums);
     for (size_t sample = 0; sample < b.n_chunks; sample++)
@@ -363,6 +394,8 @@ const lethe__implementation lethe__native_batchnorm = {.name = "native",
                                                        .supports = lethe__native_supports,
                                                        .create = create,
                                                        .forward = forward,
+                                                       .await = await,
+                                                       .follow = follow,
                                                        .backward = backward,
                                                        .sample_products = sample_products,
                                                        .sample_scratch_bytes = sample_scratch_bytes,

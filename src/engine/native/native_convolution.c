@@ -56,6 +56,7 @@ static lethe_status create(lethe__operation *operation) {
     lethe__convolution *c;
     LETHE_TRY(lethe__allocate(1, sizeof *c, &c));
     operation->state = c;
+    operation->calls_follower = true;
     c->kernels = lethe__convolution_kernels_choose();
     c->threads = operation->threads;
     lethe_status status = lethe__pass_init(c, operation, false, &c->forward);
@@ -84,7 +85,7 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
         operation->packed_version = operation->weights->version;
     }
     lethe__pass_run(c, &c->forward, operation->src.data, operation->src.n, operation->dst.data,
-                    operation->scratch);
+                    operation->follower, operation->scratch);
     return LETHE_OK;
 }
 
@@ -94,7 +95,7 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
     if (operation->diff_weight != NULL)
         lethe__weight_gradient(c, operation);
     if (operation->diff_src != NULL)
-        lethe__pass_run(c, &c->backward, operation->diff_dst, operation->src.n, operation->diff_src,
+        lethe__pass_run(c, &c->backward, operation->diff_dst, operation->src.n, operation->diff_src, NULL,
                         operation->scratch);
     return LETHE_OK;
 }

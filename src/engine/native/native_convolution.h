@@ -71,9 +71,9 @@ const void *lethe__pass_prepare(const lethe__pass *pass, const void *src, int n_
 /* The results of one chunk of prepared images, at most pass->chunk. */
 void lethe__pass_run_chunk(const lethe__convolution *c, const lethe__pass *pass, const void *prepared,
                            int n_images, void *dst);
-/* All n images; `scratch` has a padded chunk for each thread. */
+/* All n images; `scratch` has a padded chunk for each thread. follower NULL: none. */
 void lethe__pass_run(const lethe__convolution *c, const lethe__pass *pass, const void *src, int n, void *dst,
-                     uint32_t *scratch);
+                     const lethe__operation *follower, uint32_t *scratch);
 
 /* --- native_gradient.c --- */
 

@@ -263,8 +263,8 @@ void lethe__pass_run_chunk(const lethe__convolution *c, const lethe__pass *p, co
 }
 
 void lethe__pass_run(const lethe__convolution *c, const lethe__pass *p, const void *src, int n, void *dst,
-                     uint32_t *scratch) {
-    size_t dst_bytes = (size_t)p->out_h * (size_t)p->out_w * (size_t)p->out * value_bytes(p);
+                     const lethe__operation *follower, uint32_t *scratch) {
+    size_t pixels = (size_t)p->out_h * (size_t)p->out_w, dst_bytes = pixels * (size_t)p->out * value_bytes(p);
 #pragma omp parallel for schedule(dynamic) num_threads(c->threads)
     for (int first = 0; first < n; first += p->chunk) {
         int n_images = n - first < p->chunk ? n - first : p->chunk;
@@ -273,5 +273,6 @@ void lethe__pass_run(const lethe__convolution *c, const lethe__pass *p, const vo
         const void *prepared = lethe__pass_prepare(
             p, (const uint8_t *)src + (size_t)first * src_image_bytes(p), n_images, padded);
         lethe__pass_run_chunk(c, p, prepared, n_images, (uint8_t *)dst + (size_t)first * dst_bytes);
+        lethe__operation_follow(follower, (size_t)first * pixels, (size_t)n_images * pixels);
     }
 }

@@ -40,9 +40,11 @@ static void add_squares(size_t n, const float *restrict src, const float *restri
         sum[i] += (src[i] - mean[i]) * (src[i] - mean[i]);
 }
 
-INLINE void normalise_as(size_t n, const float *restrict src, const float *restrict mean,
-                         const float *restrict scale, const float *restrict shift,
-                         const float *restrict residual, const bool relu, float *restrict dst) {
+/* dst may be src, which `restrict` would rule out: no value is read after another's is written. */
+INLINE void normalise_as(size_t n, const float *src, const float *restrict mean, const float *restrict scale,
+                         const float *restrict shift, const float *restrict residual, const bool relu,
+                         float *dst) {
+#pragma omp simd
     for (size_t i = 0; i < n; i++) {
         float value = (src[i] - mean[i]) * scale[i] + shift[i];
         if (residual != NULL)

@@ -1,8 +1,8 @@
 /* row_kernels.h - loops over a short row of floats, made for each instruction set.
  *
  * All native operations but the convolution are written in these terms. bf16 rows are widened into a buffer,
- * worked on as floats, and narrowed; f32 rows are worked on where they lie. No argument may overlap another.
- */
+ * worked on as floats, and narrowed; f32 rows are worked on where they lie. No argument may overlap another,
+ * but that the dst of normalise may be its src. */
 #ifndef LETHE_ENGINE_NATIVE_ROW_KERNELS_H
 #define LETHE_ENGINE_NATIVE_ROW_KERNELS_H
 

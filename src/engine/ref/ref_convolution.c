@@ -16,28 +16,33 @@
 /* A convolution's shape; the parts of its scratch memory. */
 typedef struct layout {
     size_t inputs, outputs, taps; /* channels of src and of dst, kernel^2 */
+    size_t pairs, widest;         /* product and maximum of the channels */
     double *sums;                 /* [inputs, outputs] */
     float *packed;                /* [taps, inputs * outputs] */
     float *row, *buffer;          /* channels of one pixel */
     size_t bytes;
 } layout;
 
-static layout lay_out(const lethe__operation *operation) {
+static layout measure(const lethe__operation *operation) {
     layout l = {.inputs = (size_t)operation->src.c, .outputs = (size_t)operation->dst.c};
     l.taps = (size_t)operation->node->kernel * (size_t)operation->node->kernel;
-    size_t pairs = l.inputs * l.outputs, widest = l.inputs > l.outputs ? l.inputs : l.outputs;
-    l.bytes = pairs * sizeof *l.sums + (l.taps * pairs + 2 * widest) * sizeof *l.packed;
-    if (operation->scratch != NULL) {
-        l.sums = operation->scratch;
-        l.packed = (void *)(l.sums + pairs);
-        l.row = l.packed + l.taps * pairs;
-        l.buffer = l.row + widest;
-    }
+    l.pairs = l.inputs * l.outputs;
+    l.widest = l.inputs > l.outputs ? l.inputs : l.outputs;
+    l.bytes = l.pairs * sizeof *l.sums + (l.taps * l.pairs + 2 * l.widest) * sizeof *l.packed;
+    return l;
+}
+
+static layout lay_out(const lethe__operation *operation) {
+    layout l = measure(operation);
+    l.sums = operation->scratch;
+    l.packed = (void *)(l.sums + l.pairs);
+    l.row = l.packed + l.taps * l.pairs;
+    l.buffer = l.row + l.widest;
     return l;
 }
 
 static lethe_status create(lethe__operation *operation) {
-    operation->scratch_bytes = lay_out(operation).bytes;
+    operation->scratch_bytes = measure(operation).bytes;
     return LETHE_OK;
 }
 
@@ -92,7 +97,7 @@ typedef int meeting(const lethe__node *node, int at, int k, int size);
  * weights. */
 static void gather(const lethe__node *node, const layout *l, const pixels *from, const pixels *to, int n,
                    const float *bias, meeting *meet) {
-    size_t pairs = l->inputs * l->outputs;
+    size_t pairs = l->pairs;
     for (int s = 0; s < n; s++)
         for (int y = 0; y < to->h; y++)
             for (int x = 0; x < to->w; x++) {
@@ -149,7 +154,7 @@ static void add_outer(const float *restrict src, size_t n_src, const float *rest
 static void tap_gradient(const lethe__operation *operation, const layout *l, int ky, int kx) {
     pixels src = pixels_of(&operation->src, operation->src.data);
     pixels diff_dst = pixels_of(&operation->dst, operation->diff_dst);
-    size_t pairs = l->inputs * l->outputs;
+    size_t pairs = l->pairs;
     memset(l->sums, 0, pairs * sizeof *l->sums);
     for (int s = 0; s < operation->src.n; s++) {
         memset(l->packed, 0, pairs * sizeof *l->packed);

@@ -1,0 +1,174 @@
+/* test_engine_follower.c - BatchNorms that follow their convolutions: who does, and that what they make in
+ * place is, bit for bit, what passes of their own make. */
+#include "engine/native/native.h"
+#include "engine/plan.h"
+#include "operation_cases.h"
+#include <omp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { HEIGHT = 34, WIDTH = 33, CLASSES = 3, MOST = 13 };
+
+static const int sizes[] = {1, 2, 5, MOST};
+enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
+
+static uint8_t images[MOST * HEIGHT * WIDTH * 3];
+static lethe__graph *graph;
+static lethe__weights weights;
+
+/* Which BatchNorms of the network may follow, in their order: one adds what is made behind its convolution.
+ */
+static const bool may_follow[] = {true, true, true, true, true, false, true};
+
+/* --- the network --- */
+
+static int convolution(int x, const char *name, int channels, int kernel, int stride) {
+    return lethe__graph_convolution(graph, x, name, channels, kernel, stride, kernel / 2, false,
+                                    LETHE__FILL_ZERO);
+}
+
+/* Shapes that the direct convolution takes, with and without residual and ReLU; at last channels of more than
+ * one panel. */
+static void build_network(void) {
+    const float mean[] = {0.5f, 0.25f, 0.125f}, std[] = {0.25f, 0.5f, 0.75f};
+    int x = lethe__graph_input(graph, HEIGHT, WIDTH, 3, mean, std);
+    x = lethe__graph_batchnorm(graph, convolution(x, "stem", 16, 3, 1), "bn_stem", -1, true);
+    int y = lethe__graph_batchnorm(graph, convolution(x, "half", 32, 3, 2), "bn_half", -1, false);
+    x = lethe__graph_batchnorm(graph, convolution(x, "shortcut", 32, 1, 2), "bn_shortcut", y, true);
+    x = lethe__graph_batchnorm(graph, convolution(x, "same", 32, 1, 1), "bn_same", x, false);
+    int early = convolution(x, "early", 32, 1, 1);
+    int late = lethe__graph_batchnorm(graph, convolution(x, "late", 32, 1, 1), "bn_late", -1, true);
+    x = lethe__graph_batchnorm(graph, early, "bn_early", late, true);
+    x = lethe__graph_batchnorm(graph, convolution(x, "wide", LETHE__ROW + 16, 1, 1), "bn_wide", -1, true);
+    lethe__graph_linear(graph, lethe__graph_global_pool(graph, x), "fc", CLASSES, LETHE__FILL_ZERO);
+}
+
+static int open_network(void **state) {
+    (void)state;
+    if (lethe__graph_create(&graph) != LETHE_OK)
+        return -1;
+    build_network();
+    if (lethe__graph_finish(graph) != LETHE_OK ||
+        lethe__allocate(graph->parameter_size, sizeof(float), &weights.parameters) != LETHE_OK ||
+        lethe__allocate(graph->parameter_size, sizeof(float), &weights.gradients) != LETHE_OK ||
+        lethe__allocate(graph->buffer_size, sizeof(float), &weights.buffers) != LETHE_OK)
+        return -1;
+    fill_random(images, LETHE__U8, sizeof images, 1);
+    fill_random(weights.parameters, LETHE__F32, graph->parameter_size, 2);
+    for (size_t i = 0; i < graph->buffer_size; i++)
+        weights.buffers[i] = 0.5f + (float)(i % 11) / 8;
+    return 0;
+}
+
+static int close_network(void **state) {
+    (void)state;
+    lethe__graph_destroy(&graph);
+    lethe__free(weights.parameters);
+    lethe__free(weights.gradients);
+    lethe__free(weights.buffers);
+    return 0;
+}
+
+/* --- a plan with its memory --- */
+
+typedef struct run {
+    lethe__plan *plan;
+    uint8_t *arena;
+} run;
+
+static void must(lethe_status status) {
+    if (status != LETHE_OK)
+        fail_msg("%s", lethe_last_message());
+}
+
+static lethe__plan_request request_of(lethe_precision precision, int threads, int n) {
+    omp_set_num_threads(threads);
+    return (lethe__plan_request){
+        .graph = graph, .weights = &weights, .precision = precision, .threads = threads, .n = n};
+}
+
+static run open_run(const lethe__plan_request *request) {
+    run r = {0};
+    weights.version++;
+    must(lethe__plan_create(request, &r.plan));
+    must(lethe__allocate(r.plan->arena_bytes, 1, &r.arena));
+    memset(r.arena, 0xff, r.plan->arena_bytes); /* NaN, in both types */
+    lethe__plan_bind(r.plan, r.arena);
+    r.plan->operations[0].src.data = images;
+    return r;
+}
+
+static void close_run(run *r) {
+    lethe__plan_destroy(&r->plan);
+    lethe__free(r->arena);
+}
+
+/* --- who follows --- */
+
+static void check_followers(bool with_gradients) {
+    lethe__plan_request request = request_of(LETHE_PRECISION_F32, 2, 5);
+    request.with_gradients = with_gradients;
+    run r = open_run(&request);
+    size_t nth = 0;
+    for (size_t i = 0; i < r.plan->n_operations; i++) {
+        const lethe__operation *operation = &r.plan->operations[i];
+        if (operation->node->kind != LETHE__BATCHNORM)
+            continue;
+        lethe__operation *before = &r.plan->operations[graph->tensors[operation->node->src].producer];
+        assert_string_equal(before->implementation->name, "native");
+        assert_ptr_equal(operation->leader, may_follow[nth++] && !with_gradients ? before : NULL);
+        assert_ptr_equal(before->follower, operation->leader != NULL ? operation : NULL);
+        assert_int_equal(operation->src.data == operation->dst.data, operation->leader != NULL);
+        assert_ptr_equal(operation->src.data, before->dst.data);
+    }
+    assert_int_equal(nth, sizeof may_follow);
+    close_run(&r);
+}
+
+static void only_who_may_follows(void **state) {
+    (void)state;
+    check_followers(false);
+    check_followers(true);
+}
+
+/* --- prediction --- */
+
+/* In plans with gradients nobody follows. */
+static void check_prediction(lethe_precision precision, int threads, int n) {
+    lethe__plan_request request = request_of(precision, threads, n);
+    run in_place = open_run(&request);
+    request.with_gradients = true;
+    run apart = open_run(&request);
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        lethe__operation *got = &in_place.plan->operations[i], *expected = &apart.plan->operations[i];
+        must(lethe__operation_forward(got, LETHE__MODE_PREDICT));
+        must(lethe__operation_forward(expected, LETHE__MODE_GRADIENT));
+        bool normalised = got->follower != NULL;
+        if (!normalised && memcmp(got->dst.data, expected->dst.data, lethe__view_bytes(&got->dst)) != 0)
+            fail_msg("operation %zu of %d samples, %s, %d threads: not the same bits", i, n,
+                     precision == LETHE_PRECISION_F32 ? "f32" : "bf16", threads);
+    }
+    close_run(&in_place);
+    close_run(&apart);
+}
+
+static void predictions_are_the_same_bits_in_place(void **state) {
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++)
+        for (int s = 0; s < N_SIZES; s++) {
+            check_prediction(LETHE_PRECISION_F32, threads, sizes[s]);
+            check_prediction(LETHE_PRECISION_BF16, threads, sizes[s]);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_who_may_follows),
+        cmocka_unit_test(predictions_are_the_same_bits_in_place),
+    };
+    return cmocka_run_group_tests(tests, open_network, close_network);
+}
