@@ -177,6 +177,7 @@ static lethe_status create_of(lethe__operation *operation, int side) {
     directions *both;
     LETHE_TRY(lethe__allocate(1, sizeof *both, &both));
     operation->state = both;
+    operation->calls_follower = true;
     int in = operation->src.c, out = operation->dst.c;
     lethe_status status = make_direction(operation, side, in, out, &both->forward);
     if (status == LETHE_OK && operation->wants_diff_src)
@@ -240,7 +241,14 @@ static void multiply(const lethe__winograd *g, size_t n, const lethe__winograd_w
         }
 }
 
-static void run(const lethe__winograd *g, const void *src, int n, void *dst, uint32_t *scratch) {
+/* Pixels of a batch before a row of tiles. */
+static size_t pixels_before(const lethe__winograd *g, size_t row) {
+    size_t image = row / g->tiles_y, y = row % g->tiles_y * (size_t)g->side;
+    return (image * (size_t)g->h + y) * (size_t)g->w;
+}
+
+static void run(const lethe__winograd *g, const void *src, int n, void *dst, const lethe__operation *follower,
+                uint32_t *scratch) {
     size_t n_tiles = (size_t)n * g->tiles, work_size = lethe__winograd_work_size(g, g->block);
 #pragma omp parallel for schedule(dynamic) num_threads(g->threads)
     for (size_t first = 0; first < n_tiles; first += g->block) {
@@ -250,6 +258,8 @@ static void run(const lethe__winograd *g, const void *src, int n, void *dst, uin
         lethe__winograd_read_sources(g, src, first, count, &work);
         multiply(g, count, &work);
         lethe__winograd_write_results(g, dst, first, count, &work);
+        size_t before = pixels_before(g, first / g->tiles_x);
+        lethe__operation_follow(follower, before, pixels_before(g, (first + count) / g->tiles_x) - before);
     }
 }
 
@@ -264,7 +274,8 @@ static lethe_status forward(lethe__operation *operation, lethe__mode mode) {
             pack(&both->backward, operation->weight, true);
         operation->packed_version = operation->weights->version;
     }
-    run(&both->forward, operation->src.data, operation->src.n, operation->dst.data, operation->scratch);
+    run(&both->forward, operation->src.data, operation->src.n, operation->dst.data, operation->follower,
+        operation->scratch);
     return LETHE_OK;
 }
 
@@ -275,7 +286,8 @@ static lethe_status backward(lethe__operation *operation, lethe__mode mode) {
         lethe__winograd_gradient(&both->forward, operation->src.data, operation->diff_dst, operation->src.n,
                                  operation->diff_weight, operation->scratch);
     if (operation->diff_src != NULL)
-        run(&both->backward, operation->diff_dst, operation->src.n, operation->diff_src, operation->scratch);
+        run(&both->backward, operation->diff_dst, operation->src.n, operation->diff_src, NULL,
+            operation->scratch);
     return LETHE_OK;
 }
 
