@@ -19,7 +19,7 @@ run 0 $bench --channels 1 --save k.json
 run 0 $bench --save k.json
 
 # The reference for every convolution: slow, but told apart.
-sed -i 's/"\(winograd\|native\|amx\|onednn\)",/"ref",/' k.json
+sed -i 's/"\(winograd4\|winograd\|native\|amx\|onednn\)",/"ref",/' k.json
 run 0 $bench --kernels k.json
 prints '^convolution.*28x28x16 .*ref \*'
 run 0 $bench --kernels k.json --json
