@@ -11,6 +11,8 @@
  * pixels, and broadcasts one scalar a pixel: 2 * PIXELS multiply-adds for 2 + PIXELS loads. AVX2: 6 pixels,
  * 12 accumulators of 16 registers; AVX-512: 12 pixels, 24 of 32.
  *
+ * A product of matrices (Winograd's points) is the same with rows in place of pixels and one run.
+ *
  * The weight gradient is the same tile with PIXELS neighbouring k as rows and the sum running over pixels:
  * one vector pair of diff_dst is loaded a pixel, and PIXELS neighbouring values of src are broadcast.
  * Accumulators stay in registers for all pixels of a task, and are added to diff_weights at its end.
@@ -115,7 +117,7 @@ INLINE void product_tile(const lethe__product_task *task, size_t first, const in
         }
         for (int j = 0; j < count; j++)
             for (int v = 0; v < vectors; v++) {
-                float *to = task->dst + (first + (size_t)j) * dst_step + v * LANES;
+                float *to = (float *)task->dst + (first + (size_t)j) * dst_step + v * LANES;
                 store(to, done == 0 ? sums[j][v] : load(to) + sums[j][v]);
             }
     }
@@ -151,30 +153,42 @@ INLINE void gradient_tile(const lethe__gradient_task *task, size_t first, const 
         }
 }
 
-/* Cuts `rows` into tiles as equal as that goes, since short ones have too few sums to fill the multipliers:
- * TILE(first, count) with constant counts. */
-#define FOR_TILES(rows, TILE)                                                                                \
-    for (size_t i_ = 0, n_ = ((rows) + PIXELS - 1) / PIXELS; i_ < n_; i_++) {                                \
-        size_t first_ = (rows)*i_ / n_;                                                                      \
-        switch ((rows) * (i_ + 1) / n_ - first_) {                                                           \
-            CASE(1, TILE)                                                                                    \
-            CASE(2, TILE)                                                                                    \
-            CASE(3, TILE)                                                                                    \
-            CASE(4, TILE) CASE(5, TILE) CASE(6, TILE) CASE(7, TILE) CASE(8, TILE) CASE(9, TILE)              \
-                CASE(10, TILE) CASE(11, TILE) CASE(12, TILE)                                                 \
-        }                                                                                                    \
-    }
-#define CASE(count, TILE)                                                                                    \
-    case count:                                                                                              \
-        if (count <= PIXELS)                                                                                 \
-            TILE(task, first_, count <= PIXELS ? count : 1, vectors, pairs);                                 \
-        break;
-
-INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors,
-                          const bool pairs){FOR_TILES(task->run, gradient_tile)}
+/* Rows are cut into tiles as equal as that goes, since short ones have too few sums to fill the multipliers.
+ * A tile's count must be a constant: TILE(count) is the case of each. */
+#define FOR_COUNTS(TILE)                                                                                     \
+    TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+#define COUNT(count) ((count) <= PIXELS ? (count) : PIXELS) /* so that none is compiled for more rows */
 
 INLINE void product_rows(const lethe__product_task *task, const int vectors, const bool pairs) {
-    FOR_TILES(task->n, product_tile)
+    size_t n_tiles = (task->n + PIXELS - 1) / PIXELS;
+    for (size_t i = 0; i < n_tiles; i++) {
+        size_t first = task->n * i / n_tiles;
+        switch (task->n * (i + 1) / n_tiles - first) {
+#define PRODUCT(count)                                                                                       \
+    case count:                                                                                              \
+        product_tile(task, first, COUNT(count), vectors, pairs);                                             \
+        break;
+            FOR_COUNTS(PRODUCT)
+        default:
+            break;
+        }
+    }
+}
+
+INLINE void gradient_rows(const lethe__gradient_task *task, const int vectors, const bool pairs) {
+    size_t n_tiles = (task->run + PIXELS - 1) / PIXELS;
+    for (size_t i = 0; i < n_tiles; i++) {
+        size_t first = task->run * i / n_tiles;
+        switch (task->run * (i + 1) / n_tiles - first) {
+#define GRADIENT(count)                                                                                      \
+    case count:                                                                                              \
+        gradient_tile(task, first, COUNT(count), vectors, pairs);                                            \
+        break;
+            FOR_COUNTS(GRADIENT)
+        default:
+            break;
+        }
+    }
 }
 
 static void product(const lethe__product_task *task) {

@@ -30,7 +30,7 @@ typedef struct lethe__tile_task {
  * run of src[j * src_step + k] * weights[k][o] for j < n. */
 typedef struct lethe__product_task {
     const void *src, *weights; /* words */
-    float *dst;
+    void *dst;                 /* f32 */
     size_t n, src_step, dst_step, run;
     int vectors;
 } lethe__product_task;

@@ -231,7 +231,7 @@ static void multiply(const lethe__winograd *g, size_t n, const lethe__winograd_w
             lethe__product_task task = {
                 .src = work->sources + point * work->source_pitch,
                 .weights = g->weights + weights_size(g, first) + point * (size_t)g->words * channels,
-                .dst = (float *)lethe__winograd_results(g, work, first) + point * work->result_pitch,
+                .dst = lethe__winograd_results(g, work, first) + point * work->result_pitch,
                 .n = n,
                 .src_step = (size_t)g->words,
                 .dst_step = channels,

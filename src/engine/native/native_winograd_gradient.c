@@ -42,7 +42,7 @@ static size_t at_once_scratch(const lethe__winograd *g, int n) {
 }
 
 static bool prefers_at_once(const lethe__winograd *g, int n) {
-    return n_tiles_of(g, n) * (size_t)(g->words + g->out) <= 2 * (size_t)g->in * (size_t)g->out;
+    return n_tiles_of(g, n) * (size_t)(g->words + g->out) <= 4 * (size_t)g->in * (size_t)g->out;
 }
 
 size_t lethe__winograd_gradient_scratch(const lethe__winograd *g, int n) {

@@ -14,14 +14,14 @@ static void find_pixels(const lethe__winograd *g, size_t tile, int before, int s
                         const void *map, void *outside, void *pixels[PIXELS_MOST]) {
     int in_image = (int)(tile % g->tiles), tiles_x = (int)g->tiles_x;
     int y = in_image / tiles_x * g->side - before, x = in_image % tiles_x * g->side - before;
-    size_t bytes = channels * value_bytes(g), image = tile / g->tiles * (size_t)(g->h * g->w);
-    /* as a number: it may lie before the map */
-    uintptr_t row = (uintptr_t)map + image * bytes + (uintptr_t)((intptr_t)(y * g->w + x) * (intptr_t)bytes);
-    for (int i = 0; i < side; i++, row += (size_t)g->w * bytes) {
+    const uint8_t *image =
+        (const uint8_t *)map + tile / g->tiles * (size_t)(g->h * g->w) * channels * value_bytes(g);
+    ptrdiff_t bytes = (ptrdiff_t)(channels * value_bytes(g)), row = (ptrdiff_t)(y * g->w + x) * bytes;
+    for (int i = 0; i < side; i++, row += g->w * bytes) {
         bool row_inside = y + i >= 0 && y + i < g->h;
         int begin = row_inside ? -x : side, end = g->w - x; /* columns inside the map */
         for (int j = 0; j < side; j++)
-            *pixels++ = j >= begin && j < end ? (void *)(row + (size_t)j * bytes) : outside;
+            *pixels++ = j >= begin && j < end ? (void *)(image + row + j * bytes) : outside;
     }
 }
 
