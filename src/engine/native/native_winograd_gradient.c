@@ -1,12 +1,13 @@
 /* native_winograd_gradient.c - the weight gradient of Winograd's convolution: at every point the sum over
  * tiles of (points of sources) x (points of diff_dst), [in, tiles] x [tiles, out], and at the end G' sum G.
  *
- * Two ways, by which of both is less memory:
- * - Groups of tiles have sums of their own, [group][block of channels][point][in][channels in block], which
- * are added in the groups' order. In a group one block of tiles after the other is changed into points, in
- * the second-level cache, and multiplied.
- * - Where many channels meet few tiles, sums are much larger than the points: there all tiles are changed
- *   first, and then each block of output channels is multiplied for all tiles, and finished, at once. */
+ * Two ways, by which moves less memory:
+ *
+ *     by groups   Groups of tiles have sums of their own, added in the groups' order: [group][block of
+ *                 channels][point][in][channels in block]. In a group one block of tiles after the other is
+ *                 changed into points, in the second-level cache, and multiplied.
+ *     at once     Where many channels meet few tiles, sums are larger than points: all tiles are changed
+ *                 first, then each block of output channels is multiplied for all of them, and finished. */
 #include "engine/native/native.h"
 #include "engine/native/native_winograd.h"
 #include <omp.h>
