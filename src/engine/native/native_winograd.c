@@ -68,11 +68,11 @@ static bool supports_4(const lethe__operation *operation) {
     return supports(operation) && operation->src.dtype == LETHE__F32;
 }
 
-/* Where the transforms repay, by `lethe bench ops` on AVX2 and AVX-512: from 16 channels on, in bf16 from 32,
- * at every size, even 7x7, where a tile in four lies partly beyond the map. */
+/* Where the transforms repay, by `lethe bench` on AVX2 and AVX-512: from 32 channels on, at every size, even
+ * 7x7, where a tile in four lies partly beyond the map. With 16 they repay with maps in the cache, and not
+ * with maps in memory, which tiles read less evenly than the direct convolution. */
 static bool prefers(const lethe__operation *operation) {
-    int least = operation->src.dtype == LETHE__BF16 ? 32 : 16;
-    return operation->src.c >= least && operation->dst.c >= least;
+    return operation->src.c >= 32 && operation->dst.c >= 32;
 }
 
 static bool prefers_4(const lethe__operation *operation) {
