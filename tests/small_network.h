@@ -3,15 +3,12 @@
 #ifndef LETHE_TESTS_SMALL_NETWORK_H
 #define LETHE_TESTS_SMALL_NETWORK_H
 
-#include "base/memory.h"
-#include "engine/executor.h"
+#include "network.h"
 #include <stdint.h>
 
 enum { SIDE = 8, CLASSES = 3, MOST = 6, WIDTH = 16 };
 
 static uint8_t images[MOST * SIDE * SIDE];
-static lethe__graph *graph;
-static lethe__weights weights;
 
 static inline void add_nodes(void) {
     const float mean[] = {0.5f}, std[] = {0.25f};
@@ -27,13 +24,7 @@ static inline void add_nodes(void) {
 
 static inline int open_network(void **state) {
     (void)state;
-    if (lethe__graph_create(&graph) != LETHE_OK)
-        return -1;
-    add_nodes();
-    if (lethe__graph_finish(graph) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.parameters) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.gradients) != LETHE_OK ||
-        lethe__allocate(graph->buffer_size, sizeof(float), &weights.buffers) != LETHE_OK)
+    if (!make_network(add_nodes))
         return -1;
     weights.version = 1;
     for (size_t i = 0; i < graph->parameter_size; i++)
@@ -42,15 +33,6 @@ static inline int open_network(void **state) {
         weights.buffers[i] = 1;
     for (size_t i = 0; i < sizeof images; i++)
         images[i] = (uint8_t)(37 * i);
-    return 0;
-}
-
-static inline int close_network(void **state) {
-    (void)state;
-    lethe__graph_destroy(&graph);
-    lethe__free(weights.parameters);
-    lethe__free(weights.gradients);
-    lethe__free(weights.buffers);
     return 0;
 }
 

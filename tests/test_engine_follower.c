@@ -2,6 +2,7 @@
  * place is, bit for bit, what passes of their own make. */
 #include "engine/native/native.h"
 #include "engine/plan.h"
+#include "network.h"
 #include "operation_cases.h"
 #include <omp.h>
 #include <setjmp.h>
@@ -17,8 +18,6 @@ static const int sizes[] = {1, 2, 5, MOST};
 enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
 
 static uint8_t images[MOST * HEIGHT * WIDTH * 3];
-static lethe__graph *graph;
-static lethe__weights weights;
 
 /* Whom the BatchNorms of the network stand behind, in their order, and whether they may follow: one adds what
  * is made behind its convolution. */
@@ -57,27 +56,12 @@ static void build_network(void) {
 
 static int open_network(void **state) {
     (void)state;
-    if (lethe__graph_create(&graph) != LETHE_OK)
-        return -1;
-    build_network();
-    if (lethe__graph_finish(graph) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.parameters) != LETHE_OK ||
-        lethe__allocate(graph->parameter_size, sizeof(float), &weights.gradients) != LETHE_OK ||
-        lethe__allocate(graph->buffer_size, sizeof(float), &weights.buffers) != LETHE_OK)
+    if (!make_network(build_network))
         return -1;
     fill_random(images, LETHE__U8, sizeof images, 1);
     fill_random(weights.parameters, LETHE__F32, graph->parameter_size, 2);
     for (size_t i = 0; i < graph->buffer_size; i++)
         weights.buffers[i] = 0.5f + (float)(i % 11) / 8;
-    return 0;
-}
-
-static int close_network(void **state) {
-    (void)state;
-    lethe__graph_destroy(&graph);
-    lethe__free(weights.parameters);
-    lethe__free(weights.gradients);
-    lethe__free(weights.buffers);
     return 0;
 }
 

@@ -153,7 +153,7 @@ static void tile_statistics(const batch *b, const tile *t) {
     for (size_t i = 0; i < t->n_channels; i++)
         mean[i] /= (float)t->pixels;
     for (size_t i = 0; i < t->n_lanes; i++)
-        sums[i] = mean[i % t->n_channels];
+        sums[i] = mean[i % t->n_channels]; /* NOLINT: a panel has a channel at least */
     for (size_t at = t->begin; at < t->end; at += b->pitch) {
         size_t n = row_length(t, at);
         const float *x = lethe__row_read(b->kernels, src->data, src->dtype, at, n, buffer);

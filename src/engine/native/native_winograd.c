@@ -15,7 +15,7 @@
  *                         a result        16    64    128    256    512          in bf16
  *     direct              9                2     4      6      7     10          2e-3: its rounding
  *     winograd,  m = 2    16 / 4 = 4       1     2      2      2      2          4e-3
- *     winograd4, m = 4    36 / 16 = 2.25   5     6      7      8      8          (2e-2: f32 alone)
+ *     winograd4, m = 4    36 / 16 = 2.25   5     6      7      8      8          (1.2e-2: f32 alone)
  *
  * So the larger tile comes first where it is about as exact as the direct sum, from 128 channels on; where it
  * is merely faster, `lethe bench ops --save` finds it. Its points 0, sqrt 2, 1 / sqrt 2, their opposites and

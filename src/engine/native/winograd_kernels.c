@@ -38,6 +38,12 @@ enum { SIDE_4 = 6, RESULTS_4 = 4 };
 
 static const float root = 1.41421356237f, half_root = 0.70710678119f;
 
+INLINE vector load_value(const lethe__winograd_tile *tile, size_t pixel, size_t c, const bool bf16) {
+    size_t at = tile->first + c;
+    return bf16 ? load_bf16((const uint16_t *)tile->pixels[pixel] + at)
+                : load((const float *)tile->pixels[pixel] + at);
+}
+
 /* --- F(4x4, 3x3) --- */
 
 /* p = B' d */
@@ -73,51 +79,34 @@ INLINE void gradient_side(const vector y[RESULTS_4], vector p[SIDE_4]) {
     p[5] = y[3];
 }
 
-INLINE vector load_pixel(const lethe__winograd_tile *tile, size_t pixel, size_t c) {
-    return load((const float *)tile->pixels[pixel] + tile->first + c);
-}
-
-INLINE void store_points(float *to, size_t pitch, const vector points[SIDE_4]) {
-    for (size_t x = 0; x < SIDE_4; x++)
-        store(to + x * pitch, points[x]);
-}
-
-static void source_4(const lethe__winograd_tile *tile) {
+/* Points of a square of `n` x `n` pixels: `side` down the columns, then along the rows. */
+INLINE void square_4(const lethe__winograd_tile *tile, const size_t n,
+                     void (*const side)(const vector *pixels, vector *points)) {
     const size_t pitch = tile->pitch, channels = tile->channels;
     for (size_t c = 0; c < channels; c += LANES) {
         float *to = (float *)tile->points + c;
         vector half[SIDE_4][SIDE_4], column[SIDE_4], points[SIDE_4];
-        for (size_t x = 0; x < SIDE_4; x++) {
-            for (size_t y = 0; y < SIDE_4; y++)
-                column[y] = load_pixel(tile, y * SIDE_4 + x, c);
-            source_side(column, points);
+        for (size_t x = 0; x < n; x++) {
+            for (size_t y = 0; y < n; y++)
+                column[y] = load_value(tile, y * n + x, c, false);
+            side(column, points);
             for (size_t y = 0; y < SIDE_4; y++)
                 half[y][x] = points[y];
         }
         for (size_t y = 0; y < SIDE_4; y++) {
-            source_side(half[y], points);
-            store_points(to + y * SIDE_4 * pitch, pitch, points);
+            side(half[y], points);
+            for (size_t x = 0; x < SIDE_4; x++)
+                store(to + (y * SIDE_4 + x) * pitch, points[x]);
         }
     }
 }
 
+static void source_4(const lethe__winograd_tile *tile) {
+    square_4(tile, SIDE_4, source_side);
+}
+
 static void gradient_4(const lethe__winograd_tile *tile) {
-    const size_t pitch = tile->pitch, channels = tile->channels;
-    for (size_t c = 0; c < channels; c += LANES) {
-        float *to = (float *)tile->points + c;
-        vector half[SIDE_4][RESULTS_4], column[RESULTS_4], points[SIDE_4];
-        for (size_t x = 0; x < RESULTS_4; x++) {
-            for (size_t y = 0; y < RESULTS_4; y++)
-                column[y] = load_pixel(tile, y * RESULTS_4 + x, c);
-            gradient_side(column, points);
-            for (size_t y = 0; y < SIDE_4; y++)
-                half[y][x] = points[y];
-        }
-        for (size_t y = 0; y < SIDE_4; y++) {
-            gradient_side(half[y], points);
-            store_points(to + y * SIDE_4 * pitch, pitch, points);
-        }
-    }
+    square_4(tile, RESULTS_4, gradient_side);
 }
 
 static void result_4(const lethe__winograd_tile *tile) {
@@ -141,12 +130,6 @@ static void result_4(const lethe__winograd_tile *tile) {
 /* --- F(2x2, 3x3) --- */
 
 enum { SIDE_2 = 4, RESULTS_2 = 2, POINTS_2 = SIDE_2 * SIDE_2 };
-
-INLINE vector load_value(const lethe__winograd_tile *tile, size_t pixel, size_t c, const bool bf16) {
-    size_t at = tile->first + c;
-    return bf16 ? load_bf16((const uint16_t *)tile->pixels[pixel] + at)
-                : load((const float *)tile->pixels[pixel] + at);
-}
 
 /* One vector of channels, from channel c on. */
 INLINE void source_points(const lethe__winograd_tile *tile, size_t c, const bool bf16,
